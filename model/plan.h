@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* plan.h - fixes everything that can fail or be chosen before a run: kernels, costs, lifetimes, memory. */
+#pragma once
+
+#include "model/graph.h"
+
+struct vit_parallel;
+
+struct vit_step {
+    int index;
+    enum vit_pass pass;
+    const struct vit_op *op;
+    const struct vit_op_def *def;
+    const struct vit_kernel *kernel;
+    struct vit_cost cost;
+    size_t live_bytes;          /* activations alive while the step runs, its own outputs included */
+    size_t workspace_bytes;
+    void *workspace;            /* set by the exec */
+    struct vit_parallel *pool;  /* set by the exec */
+};
+
+struct vit_plan_options {
+    int threads;    /* 0: 1 */
+    bool keep_taps; /* taps and regions keep their memory to the end of the run */
+};
+
+struct vit_plan {
+    struct vit_graph *graph;
+    struct vit_step *prepare; /* run once after weights are loaded */
+    int n_prepare;
+    struct vit_step *step;
+    int n_step;
+    int threads;
+    size_t space_bytes[VIT_N_SPACES]; /* memory of each space; activations after reuse */
+    size_t workspace_bytes;           /* one workspace, as large as the largest step's */
+    size_t peak_live_bytes;           /* largest live_bytes: lower bound of the activation arena */
+    size_t unshared_bytes;            /* activations if none shared memory */
+};
+
+/* graph must outlive the plan. On failure nothing is left to close. */
+int vit_plan_build(struct vit_plan *plan, struct vit_graph *graph, struct vit_plan_options options);
+void vit_plan_close(struct vit_plan *plan);
+
+/* Sum over the forward steps. */
+struct vit_cost vit_plan_cost(const struct vit_plan *plan);
