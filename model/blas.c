@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/blas.h"
+
+#include "model/base/status.h"
+
+#include <cblas.h>
+#include <math.h>
+#include <pthread.h>
+
+const char *vit_blas_version(void)
+{
+    return openblas_get_config();
+}
+
+const char *vit_blas_kernel(void)
+{
+    return openblas_get_corename();
+}
+
+void vit_gemm(const struct vit_gemm *g)
+{
+    CBLAS_TRANSPOSE trans_a = g->trans_a ? CblasTrans : CblasNoTrans, trans_b = g->trans_b ? CblasTrans : CblasNoTrans;
+#ifdef VIT_REAL_DOUBLE
+    cblas_dgemm(CblasRowMajor, trans_a, trans_b, g->m, g->n, g->k, g->alpha, g->a, g->lda, g->b, g->ldb, g->beta, g->c,
+                g->ldc);
+#else
+    cblas_sgemm(CblasRowMajor, trans_a, trans_b, g->m, g->n, g->k, g->alpha, g->a, g->lda, g->b, g->ldb, g->beta, g->c,
+                g->ldc);
+#endif
+}
+
+/* Sides that are no multiple of any kernel's tile, so that edges are checked too. */
+static bool product_is_right(bool trans_b)
+{
+    enum { M = 37, N = 29, K = 53 };
+    vit_real a[M * K], b[K * N], c[M * N];
+    for (int i = 0; i < M * K; i++)
+        a[i] = (vit_real)((i * 7) % 11 - 5);
+    for (int i = 0; i < K * N; i++)
+        b[i] = (vit_real)((i * 5) % 13 - 6);
+    vit_gemm(&(struct vit_gemm){.trans_b = trans_b,
+                                .m = M,
+                                .n = N,
+                                .k = K,
+                                .alpha = 1,
+                                .a = a,
+                                .lda = K,
+                                .b = b,
+                                .ldb = trans_b ? K : N,
+                                .c = c,
+                                .ldc = N});
+    for (int i = 0; i < M; i++)
+        for (int j = 0; j < N; j++) {
+            double sum = 0;
+            for (int k = 0; k < K; k++)
+                sum += (double)a[i * K + k] * (double)b[trans_b ? j * K + k : k * N + j];
+            if (!(fabs((double)c[i * N + j] - sum) < 0.5)) /* small integers: exact in any order */
+                return false;
+        }
+    return true;
+}
+
+static int check_status;
+
+static void check_once(void)
+{
+    openblas_set_num_threads(1);
+    check_status = product_is_right(false) && product_is_right(true) ? VIT_OK : VIT_ENOTSUP;
+}
+
+int vit_blas_open(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, check_once);
+    if (check_status != VIT_OK)
+        return vit_fail(check_status,
+                        "OpenBLAS computes wrong products with its kernel \"%s\" on this processor; "
+                        "set OPENBLAS_CORETYPE=Haswell (or a kernel that the processor has)",
+                        vit_blas_kernel());
+    return VIT_OK;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* blas.h - the only door to OpenBLAS. OpenBLAS runs one thread per call; operators share out calls over the pool
+ * (model/base/parallel.h), so results do not depend on the number of threads. */
+#pragma once
+
+#include "model/base/real.h"
+
+#include <stdbool.h>
+
+/* Sets OpenBLAS to one thread and checks one product against plain loops: builds that do not know the processor are
+ * known to compute wrong results. VIT_ENOTSUP names the kernel and the cure. Cheap after the first call. */
+int vit_blas_open(void);
+
+/* "OpenBLAS 0.3.21 ...", and the kernel it chose: "Haswell". */
+const char *vit_blas_version(void);
+const char *vit_blas_kernel(void);
+
+/* Row-major C (m, n) = alpha * op(A) op(B) + beta * C; op(A) is (m, k), op(B) is (k, n); ld: elements between rows. */
+struct vit_gemm {
+    bool trans_a, trans_b;
+    int m, n, k;
+    vit_real alpha, beta;
+    const vit_real *a;
+    int lda;
+    const vit_real *b;
+    int ldb;
+    vit_real *c;
+    int ldc;
+};
+
+void vit_gemm(const struct vit_gemm *g);

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/exec.h"
+
+#include "model/base/parallel.h"
+#include "model/base/status.h"
+#include "model/blas.h"
+#include "model/memory_plan.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+
+/* Large blocks come from huge pages where the kernel has them: fewer TLB misses, and steadier times. */
+static int allocate(void **memory, size_t bytes, const char *what)
+{
+    enum { HUGE_PAGE = 2 << 20 };
+    *memory = NULL;
+    if (bytes == 0)
+        return VIT_OK;
+    size_t alignment = bytes >= HUGE_PAGE ? HUGE_PAGE : VIT_ARENA_ALIGNMENT;
+    int error = posix_memalign(memory, alignment, bytes);
+    if (error)
+        return vit_fail(VIT_ENOMEM, "out of memory: %.1f MiB of %s", (double)bytes / (1 << 20), what);
+    if (bytes >= HUGE_PAGE)
+        madvise(*memory, bytes, MADV_HUGEPAGE);
+    return VIT_OK;
+}
+
+static void place(struct vit_exec *exec, struct vit_tensor *tensor)
+{
+    if (tensor->base)
+        tensor->data = tensor->base->data + tensor->base_offset; /* bases come first in the graph */
+    else if (tensor->space == VIT_SPACE_CONSTANT)
+        tensor->data = (vit_real *)(uintptr_t)tensor->constant; /* no kernel writes to an input */
+    else
+        tensor->data = (vit_real *)(void *)((char *)exec->memory[tensor->space] + tensor->offset);
+}
+
+int vit_exec_open(struct vit_exec *exec, struct vit_plan *plan)
+{
+    static const char *const what[VIT_N_SPACES] = {"input", "weights", "running statistics", "constants",
+                                                   "derived weights", "activations"};
+    *exec = (struct vit_exec){.plan = plan};
+    int status = vit_blas_open();
+    for (int i = 0; i < VIT_N_SPACES && status == VIT_OK; i++)
+        status = allocate(&exec->memory[i], plan->space_bytes[i], what[i]);
+    if (status == VIT_OK)
+        status = allocate(&exec->workspace, plan->workspace_bytes, "workspace");
+    if (status == VIT_OK && plan->threads > 1)
+        status = vit_parallel_open(&exec->pool, plan->threads);
+    if (status != VIT_OK) {
+        vit_exec_close(exec);
+        return status;
+    }
+    for (int i = 0; i < plan->graph->n_tensor; i++)
+        place(exec, plan->graph->tensor[i]);
+    for (int i = 0; i < plan->n_prepare; i++) {
+        plan->prepare[i].workspace = exec->workspace;
+        plan->prepare[i].pool = exec->pool;
+    }
+    for (int i = 0; i < plan->n_step; i++) {
+        plan->step[i].workspace = exec->workspace;
+        plan->step[i].pool = exec->pool;
+    }
+    return VIT_OK;
+}
+
+void vit_exec_close(struct vit_exec *exec)
+{
+    vit_parallel_close(exec->pool);
+    for (int i = 0; i < VIT_N_SPACES; i++)
+        free(exec->memory[i]);
+    free(exec->workspace);
+    if (exec->plan)
+        for (int i = 0; i < exec->plan->graph->n_tensor; i++)
+            exec->plan->graph->tensor[i]->data = NULL;
+    *exec = (struct vit_exec){0};
+}
+
+void vit_exec_prepare(struct vit_exec *exec)
+{
+    for (int i = 0; i < exec->plan->n_prepare; i++)
+        exec->plan->prepare[i].kernel->forward(&exec->plan->prepare[i]);
+}
+
+void vit_exec_observe(struct vit_exec *exec, const struct vit_observer *observer, int n)
+{
+    exec->observer = observer;
+    exec->n_observer = n;
+}
+
+void vit_exec_run(struct vit_exec *exec)
+{
+    const struct vit_observer *observer = exec->observer;
+    int n = exec->n_observer;
+    for (int i = 0; i < exec->plan->n_step; i++) {
+        const struct vit_step *step = &exec->plan->step[i];
+        for (int k = 0; k < n; k++)
+            observer[k].begin(observer[k].self, step);
+        step->kernel->forward(step);
+        for (int k = n; k-- > 0;)
+            observer[k].end(observer[k].self, step);
+    }
+}

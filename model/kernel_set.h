@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* kernel_set.h - vector kernels over plain arrays, compiled for several instruction sets (model/kernels/) and chosen once
+ * for the processor that runs them. Operators call `vit_kernels()->softmax_rows(...)`. */
+#pragma once
+
+#include "model/base/real.h"
+
+#include <stdint.h>
+
+struct vit_kernel_set {
+    const char *isa; /* "generic", "v3" (AVX2, FMA), "v4" (AVX-512) */
+#define VIT_KERNEL(name, parameters) void(*name) parameters;
+#include "model/kernels/kernels.def"
+#undef VIT_KERNEL
+};
+
+/* The best set that this processor runs. */
+const struct vit_kernel_set *vit_kernels(void);
+
+/* All sets of this build that this processor runs, best first; ends with NULL. For tests and benchmarks. */
+const struct vit_kernel_set *const *vit_kernel_sets(void);

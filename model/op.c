@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* op.c - what all kinds share: the table of kinds, names, costs in bytes, shape errors. */
+#include "model/op.h"
+
+#include "model/base/status.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#define VIT_OP(name) extern const struct vit_op_def vit_op_##name;
+#include "model/ops/ops.def"
+#undef VIT_OP
+
+const struct vit_op_def *const vit_op_table[VIT_N_OPS] = {
+#define VIT_OP(name) [VIT_OP_##name] = &vit_op_##name,
+#include "model/ops/ops.def"
+#undef VIT_OP
+};
+
+const char *vit_op_class_name(enum vit_op_class op_class)
+{
+    static const char *const name[VIT_N_CLASSES] = {
+#define X(id, text) [VIT_CLASS_##id] = text,
+        VIT_OP_CLASS_LIST(X)
+#undef X
+    };
+    return name[op_class];
+}
+
+const char *vit_role_name(enum vit_role role)
+{
+    static const char *const name[VIT_N_ROLES] = {
+#define X(id, text) [VIT_ROLE_##id] = text,
+        VIT_ROLE_LIST(X)
+#undef X
+    };
+    return name[role];
+}
+
+struct vit_cost vit_op_cost(const struct vit_op *op)
+{
+    const struct vit_op_def *def = vit_op_table[op->kind];
+    struct vit_cost cost = {0};
+    if (def->cost)
+        def->cost(op, &cost);
+    for (int i = 0; i < op->n_in; i++) {
+        enum vit_space space = vit_owner(op->in[i])->space;
+        int64_t elements = def->reads ? def->reads(op, i) : vit_numel(op->in[i]);
+        int64_t bytes = elements * (int64_t)sizeof(vit_real);
+        if (space == VIT_SPACE_ACTIVATION || space == VIT_SPACE_INPUT)
+            cost.read_activation_bytes += bytes;
+        else
+            cost.read_weight_bytes += bytes;
+    }
+    for (int i = 0; i < op->n_out; i++)
+        cost.write_bytes += (int64_t)vit_nbytes(op->out[i]);
+    return cost;
+}
+
+int vit_op_fail(const struct vit_op *op, const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    return vit_fail(VIT_EINVAL, "%s (%s): %s", op->name, vit_op_table[op->kind]->name, text);
+}
+
+void vit_op_shape(struct vit_op *op, int ndim, const int64_t *dim)
+{
+    op->out[0]->ndim = ndim;
+    for (int i = 0; i < ndim; i++)
+        op->out[0]->dim[i] = dim[i];
+}
+
+int vit_op_infer_same(struct vit_op *op)
+{
+    vit_op_shape(op, op->in[0]->ndim, op->in[0]->dim);
+    return VIT_OK;
+}

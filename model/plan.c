@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/plan.h"
+
+#include "model/base/status.h"
+#include "model/memory_plan.h"
+
+#include <stdlib.h>
+
+static const struct vit_kernel *choose_kernel(const struct vit_op *op)
+{
+    const struct vit_kernel *kernel = vit_op_table[op->kind]->cpu;
+    while (kernel->supports && !kernel->supports(op))
+        kernel++;
+    return kernel;
+}
+
+static struct vit_step make_step(const struct vit_op *op, int threads)
+{
+    struct vit_step step = {.pass = VIT_FORWARD, .op = op, .def = vit_op_table[op->kind], .kernel = choose_kernel(op)};
+    step.cost = vit_op_cost(op);
+    step.workspace_bytes = step.kernel->workspace ? step.kernel->workspace(op, threads) : 0;
+    return step;
+}
+
+/* Splits operators into those that run once (prepare) and those of every forward. */
+static int make_steps(struct vit_plan *plan)
+{
+    const struct vit_graph *graph = plan->graph;
+    struct vit_step *steps = calloc((size_t)graph->n_op + 1, sizeof *steps);
+    struct vit_step *prepare = calloc((size_t)graph->n_op + 1, sizeof *prepare);
+    plan->step = steps;
+    plan->prepare = prepare;
+    if (!steps || !prepare)
+        return vit_fail(VIT_ENOMEM, "out of memory: plan of %d operators", graph->n_op);
+    for (int i = 0; i < graph->n_op; i++) {
+        struct vit_step step = make_step(graph->op[i], plan->threads);
+        if (plan->workspace_bytes < step.workspace_bytes)
+            plan->workspace_bytes = step.workspace_bytes;
+        if (graph->op[i]->prepare) {
+            step.index = plan->n_prepare;
+            prepare[plan->n_prepare++] = step;
+        } else {
+            step.index = plan->n_step;
+            steps[plan->n_step++] = step;
+        }
+    }
+    return VIT_OK;
+}
+
+static void touch(struct vit_lifetime *lifetime, const struct vit_tensor *tensor, int step)
+{
+    struct vit_lifetime *l = &lifetime[vit_owner(tensor)->id];
+    if (l->first < 0 || step < l->first)
+        l->first = step;
+    if (step > l->last)
+        l->last = step;
+}
+
+static void find_lifetimes(const struct vit_plan *plan, bool keep_taps, struct vit_lifetime *lifetime)
+{
+    const struct vit_graph *graph = plan->graph;
+    for (int i = 0; i < graph->n_tensor; i++)
+        lifetime[i] = (struct vit_lifetime){.first = -1, .last = -1, .bytes = vit_nbytes(graph->tensor[i])};
+    for (int i = 0; i < plan->n_step; i++) {
+        const struct vit_op *op = plan->step[i].op;
+        for (int k = 0; k < op->n_in; k++)
+            touch(lifetime, op->in[k], i);
+        for (int k = 0; k < op->n_out; k++)
+            touch(lifetime, op->out[k], i);
+    }
+    if (graph->logits)
+        touch(lifetime, graph->logits, plan->n_step);
+    for (int i = 0; keep_taps && i < graph->n_tap; i++)
+        touch(lifetime, graph->tap[i].tensor, plan->n_step);
+    for (int i = 0; keep_taps && i < graph->n_region; i++)
+        touch(lifetime, graph->region[i].tensor, plan->n_step);
+}
+
+/* Spaces other than activations hold everything at once, in the order of the graph. */
+static void place_permanent(struct vit_plan *plan)
+{
+    for (int i = 0; i < plan->graph->n_tensor; i++) {
+        struct vit_tensor *tensor = plan->graph->tensor[i];
+        if (tensor->base || tensor->space == VIT_SPACE_ACTIVATION || tensor->space == VIT_SPACE_CONSTANT)
+            continue;
+        size_t mask = VIT_ARENA_ALIGNMENT - 1;
+        tensor->offset = plan->space_bytes[tensor->space];
+        plan->space_bytes[tensor->space] += (vit_nbytes(tensor) + mask) & ~mask;
+    }
+}
+
+static int place_activations(struct vit_plan *plan, bool keep_taps)
+{
+    const struct vit_graph *graph = plan->graph;
+    struct vit_lifetime *lifetime = calloc((size_t)graph->n_tensor + 1, sizeof *lifetime);
+    if (!lifetime)
+        return vit_fail(VIT_ENOMEM, "out of memory: lifetimes of %d tensors", graph->n_tensor);
+    find_lifetimes(plan, keep_taps, lifetime);
+    for (int i = 0; i < graph->n_tensor; i++)
+        if (graph->tensor[i]->space != VIT_SPACE_ACTIVATION || graph->tensor[i]->base)
+            lifetime[i].first = -1;
+    int status = vit_memory_plan(lifetime, graph->n_tensor, &plan->space_bytes[VIT_SPACE_ACTIVATION]);
+    for (int i = 0; status == VIT_OK && i < graph->n_tensor; i++) {
+        if (lifetime[i].first < 0)
+            continue;
+        graph->tensor[i]->offset = lifetime[i].offset;
+        plan->unshared_bytes += lifetime[i].bytes;
+        for (int s = lifetime[i].first; s <= lifetime[i].last && s < plan->n_step; s++)
+            plan->step[s].live_bytes += lifetime[i].bytes;
+    }
+    for (int s = 0; s < plan->n_step; s++)
+        if (plan->peak_live_bytes < plan->step[s].live_bytes)
+            plan->peak_live_bytes = plan->step[s].live_bytes;
+    free(lifetime);
+    return status;
+}
+
+int vit_plan_build(struct vit_plan *plan, struct vit_graph *graph, struct vit_plan_options options)
+{
+    *plan = (struct vit_plan){.graph = graph, .threads = options.threads ? options.threads : 1};
+    int status = graph->status;
+    if (status == VIT_OK)
+        status = make_steps(plan);
+    if (status == VIT_OK) {
+        place_permanent(plan);
+        status = place_activations(plan, options.keep_taps);
+    }
+    if (status != VIT_OK)
+        vit_plan_close(plan);
+    return status;
+}
+
+void vit_plan_close(struct vit_plan *plan)
+{
+    free(plan->step);
+    free(plan->prepare);
+    *plan = (struct vit_plan){0};
+}
+
+struct vit_cost vit_plan_cost(const struct vit_plan *plan)
+{
+    struct vit_cost sum = {0};
+    for (int i = 0; i < plan->n_step; i++) {
+        const struct vit_cost *c = &plan->step[i].cost;
+        sum.macs += c->macs;
+        sum.flops += c->flops;
+        sum.read_weight_bytes += c->read_weight_bytes;
+        sum.read_activation_bytes += c->read_activation_bytes;
+        sum.write_bytes += c->write_bytes;
+    }
+    return sum;
+}
