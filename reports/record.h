@@ -50,3 +50,21 @@ static inline struct vit_cell vit_absent(void)
 {
     return (struct vit_cell){.present = false, .i = 0};
 }
+
+/* Index of the column called `name`, or -1. */
+int vit_schema_find(const struct vit_schema *schema, const char *name);
+
+/* A schema gathered from several places: a study's key columns, then the columns of each attached probe.
+ * The gathered columns are copied; the texts they point at are borrowed. */
+struct vit_schema_builder {
+    struct vit_schema schema;
+    struct vit_column *column;
+    int capacity;
+};
+
+/* name is borrowed. An opened builder has no columns and nothing allocated. */
+void vit_schema_open(struct vit_schema_builder *builder, const char *name, int version);
+void vit_schema_close(struct vit_schema_builder *builder);
+
+/* Appends n columns; a name that is there already is VIT_EINVAL and adds none of them. */
+int vit_schema_add(struct vit_schema_builder *builder, const struct vit_column *column, int n);
