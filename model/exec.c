@@ -37,8 +37,8 @@ static void place(struct vit_exec *exec, struct vit_tensor *tensor)
 
 int vit_exec_open(struct vit_exec *exec, struct vit_plan *plan)
 {
-    static const char *const what[VIT_N_SPACES] = {"input", "weights", "running statistics", "constants",
-                                                   "derived weights", "activations"};
+    static const char *const what[VIT_N_SPACES] = {"input",     "weights",         "running statistics",
+                                                   "constants", "derived weights", "activations"};
     *exec = (struct vit_exec){.plan = plan};
     int status = vit_blas_open();
     for (int i = 0; i < VIT_N_SPACES && status == VIT_OK; i++)

@@ -21,7 +21,8 @@ struct vit_exec {
     int n_observer;
 };
 
-/* Gives every tensor of the plan's graph its memory (one exec per graph at a time). On failure nothing is left to close. */
+/* Gives every tensor of the plan's graph its memory (one exec per graph at a time). On failure nothing is left to
+ * close. */
 int vit_exec_open(struct vit_exec *exec, struct vit_plan *plan);
 void vit_exec_close(struct vit_exec *exec);
 

@@ -34,8 +34,8 @@ struct vit_tensor *vit_graph_fail(struct vit_graph *graph, int status)
 struct vit_tensor *vit_graph_tensor(struct vit_graph *graph, const char *name, enum vit_space space, int ndim,
                                     const int64_t *dim)
 {
-    if (graph->status != VIT_OK || !grow(graph, &graph->tensor, graph->n_tensor, &graph->capacity_tensor,
-                                         sizeof graph->tensor[0]))
+    if (graph->status != VIT_OK ||
+        !grow(graph, &graph->tensor, graph->n_tensor, &graph->capacity_tensor, sizeof graph->tensor[0]))
         return NULL;
     struct vit_tensor *tensor = vit_arena_alloc(&graph->arena, 1, sizeof *tensor);
     char *copy = tensor ? vit_graph_name(graph, "%s", name) : NULL;
@@ -117,8 +117,7 @@ struct vit_tensor *vit_graph_range(struct vit_graph *graph, struct vit_tensor *t
 struct vit_tensor *vit_graph_op(struct vit_graph *graph, enum vit_op_kind kind, const char *name, struct vit_attr attr,
                                 int n_in, struct vit_tensor *const *in)
 {
-    if (graph->status != VIT_OK ||
-        !grow(graph, &graph->op, graph->n_op, &graph->capacity_op, sizeof graph->op[0]))
+    if (graph->status != VIT_OK || !grow(graph, &graph->op, graph->n_op, &graph->capacity_op, sizeof graph->op[0]))
         return NULL;
     const struct vit_op_def *def = vit_op_table[kind];
     struct vit_op *op = vit_arena_alloc(&graph->arena, 1, sizeof *op);
@@ -138,6 +137,26 @@ struct vit_tensor *vit_graph_op(struct vit_graph *graph, enum vit_op_kind kind, 
         return vit_graph_fail(graph, status);
     graph->op[graph->n_op++] = op;
     return op->out[0];
+}
+
+void vit_graph_once(struct vit_graph *graph)
+{
+    if (graph->status != VIT_OK)
+        return;
+    struct vit_op *op = graph->op[graph->n_op - 1];
+    op->prepare = true;
+    for (int i = 0; i < op->n_out; i++)
+        op->out[i]->space = VIT_SPACE_DERIVED;
+}
+
+struct vit_op *vit_graph_producer(const struct vit_graph *graph, const struct vit_tensor *tensor)
+{
+    const struct vit_tensor *owner = vit_owner(tensor);
+    for (int i = 0; i < graph->n_op; i++)
+        for (int k = 0; k < graph->op[i]->n_out; k++)
+            if (vit_owner(graph->op[i]->out[k]) == owner)
+                return graph->op[i];
+    return NULL;
 }
 
 void vit_graph_tap(struct vit_graph *graph, const char *name, struct vit_tensor *tensor)

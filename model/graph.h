@@ -45,10 +45,14 @@ struct vit_tensor *vit_graph_op(struct vit_graph *graph, enum vit_op_kind kind, 
                                 int n_in, struct vit_tensor *const *in);
 
 /* Shorthand: inputs listed in place. `vit_add_op(g, VIT_OP_add, name, ((struct vit_attr){0}), a, b)` */
-#define vit_add_op(graph, kind, name, attr, ...)                                                                       \
-    vit_graph_op((graph), (kind), (name), (attr),                                                                      \
-                 (int)(sizeof((struct vit_tensor *[]){__VA_ARGS__}) / sizeof(struct vit_tensor *)),                    \
+#define vit_add_op(graph, kind, name, attr, ...)                                                    \
+    vit_graph_op((graph), (kind), (name), (attr),                                                   \
+                 (int)(sizeof((struct vit_tensor *[]){__VA_ARGS__}) / sizeof(struct vit_tensor *)), \
                  (struct vit_tensor *[]){__VA_ARGS__})
+
+/* The operator added last reads weights only: it runs once, when weights are loaded, and its outputs are derived
+ * weights. */
+void vit_graph_once(struct vit_graph *graph);
 
 /* A tensor without an operator: input, weights. name is copied. */
 struct vit_tensor *vit_graph_tensor(struct vit_graph *graph, const char *name, enum vit_space space, int ndim,
@@ -63,6 +67,9 @@ struct vit_tensor *vit_graph_reshape(struct vit_graph *graph, struct vit_tensor 
 
 /* A view of items start .. start+length of the first axis: free. */
 struct vit_tensor *vit_graph_range(struct vit_graph *graph, struct vit_tensor *tensor, int64_t start, int64_t length);
+
+/* The operator that writes the tensor (or the base of the view); NULL for inputs and weights. */
+struct vit_op *vit_graph_producer(const struct vit_graph *graph, const struct vit_tensor *tensor);
 
 void vit_graph_tap(struct vit_graph *graph, const char *name, struct vit_tensor *tensor);
 void vit_graph_region(struct vit_graph *graph, struct vit_region region);

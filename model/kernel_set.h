@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* kernel_set.h - vector kernels over plain arrays, compiled for several instruction sets (model/kernels/) and chosen once
- * for the processor that runs them. Operators call `vit_kernels()->softmax_rows(...)`. */
+/* kernel_set.h - vector kernels over plain arrays, compiled for several instruction sets (model/kernels/) and chosen
+ * once for the processor that runs them. Operators call `vit_kernels()->softmax_rows(...)`. */
 #pragma once
 
 #include "model/base/real.h"

@@ -13,20 +13,20 @@ enum vit_op_kind {
 };
 
 /* What an operator does with memory and arithmetic; the paper's classes are mapped from kinds in analysis/. */
-#define VIT_OP_CLASS_LIST(X)                                                                                           \
-    X(GEMM, "gemm")                                                                                                    \
-    X(CONV, "conv")                                                                                                    \
-    X(NORM, "norm")                                                                                                    \
-    X(SOFTMAX, "softmax")                                                                                              \
-    X(ELEMENTWISE, "elementwise")                                                                                      \
-    X(REDUCTION, "reduction")                                                                                          \
+#define VIT_OP_CLASS_LIST(X)      \
+    X(GEMM, "gemm")               \
+    X(CONV, "conv")               \
+    X(NORM, "norm")               \
+    X(SOFTMAX, "softmax")         \
+    X(ELEMENTWISE, "elementwise") \
+    X(REDUCTION, "reduction")     \
     X(MOVEMENT, "movement")
 
 enum vit_op_class {
 #define X(id, text) VIT_CLASS_##id,
     VIT_OP_CLASS_LIST(X)
 #undef X
-    VIT_N_CLASSES
+        VIT_N_CLASSES
 };
 
 const char *vit_op_class_name(enum vit_op_class op_class);
@@ -34,30 +34,30 @@ const char *vit_op_class_name(enum vit_op_class op_class);
 enum vit_pass { VIT_FORWARD, VIT_BACKWARD };
 
 /* Place in the network, so that studies select by meaning, not by parsing names. -1: not inside one. */
-#define VIT_ROLE_LIST(X)                                                                                               \
-    X(NONE, "")                                                                                                        \
-    X(EMBED, "embed")               /* patch embedding, tokens, positions */                                           \
-    X(QKV, "qkv")                   /* joint projection to query, key, value */                                        \
-    X(QUERY, "query")                                                                                                  \
-    X(KEY, "key")                                                                                                      \
-    X(VALUE, "value")                                                                                                  \
-    X(SCORE, "score")               /* query-key products up to the softmax */                                         \
-    X(CONTEXT, "context")           /* attention-weighted values */                                                    \
-    X(PROJ, "proj")                                                                                                    \
-    X(FFN_EXPAND, "ffn_expand")                                                                                        \
-    X(FFN_PROJECT, "ffn_project")                                                                                      \
-    X(TOKEN_MIX, "token_mix")       /* depthwise convolution between tokens */                                         \
-    X(WINDOW, "window")             /* pad, roll, partition, reverse */                                                \
-    X(RESIDUAL, "residual")                                                                                            \
-    X(NORM, "norm")                 /* normalisation of a residual branch */                                           \
-    X(MERGE, "merge")               /* between stages */                                                               \
-    X(HEAD, "head")                 /* pooling and classifier */
+#define VIT_ROLE_LIST(X)                                                 \
+    X(NONE, "")                                                          \
+    X(EMBED, "embed") /* patch embedding, tokens, positions */           \
+    X(QKV, "qkv")     /* joint projection to query, key, value */        \
+    X(QUERY, "query")                                                    \
+    X(KEY, "key")                                                        \
+    X(VALUE, "value")                                                    \
+    X(SCORE, "score")     /* query-key products up to the softmax */     \
+    X(CONTEXT, "context") /* attention-weighted values */                \
+    X(PROJ, "proj")                                                      \
+    X(FFN_EXPAND, "ffn_expand")                                          \
+    X(FFN_PROJECT, "ffn_project")                                        \
+    X(TOKEN_MIX, "token_mix") /* depthwise convolution between tokens */ \
+    X(WINDOW, "window")       /* pad, roll, partition, reverse */        \
+    X(RESIDUAL, "residual")                                              \
+    X(NORM, "norm")   /* normalisation of a residual branch */           \
+    X(MERGE, "merge") /* between stages */                               \
+    X(HEAD, "head")   /* pooling and classifier */
 
 enum vit_role {
 #define X(id, text) VIT_ROLE_##id,
     VIT_ROLE_LIST(X)
 #undef X
-    VIT_N_ROLES
+        VIT_N_ROLES
 };
 
 const char *vit_role_name(enum vit_role role);
@@ -71,11 +71,11 @@ struct vit_site {
 struct vit_attr {
     int kernel, stride, pad; /* convolutions: square */
     int axis;
-    int64_t start, length;     /* slice */
-    int perm[VIT_MAX_DIMS];    /* permute: output axis i is input axis perm[i] */
-    int64_t size[2];           /* window (height, width), or amounts in the two spatial axes: pad, roll, crop */
-    int64_t map[2];            /* height and width of the map that windows are reassembled into */
-    bool trans_a, trans_b;     /* matmul */
+    int64_t start, length;  /* slice */
+    int perm[VIT_MAX_DIMS]; /* permute: output axis i is input axis perm[i] */
+    int64_t size[2];        /* window (height, width), or amounts in the two spatial axes: pad, roll, crop */
+    int64_t map[2];         /* height and width of the map that windows are reassembled into */
+    bool trans_a, trans_b;  /* matmul */
     double eps, scale;
 };
 
@@ -83,7 +83,8 @@ enum { VIT_MAX_IN = 8, VIT_MAX_OUT = 2 };
 
 struct vit_op {
     enum vit_op_kind kind;
-    const char *name; /* the module's name, with a suffix where a module runs several operators: "blocks.0.attn.scale" */
+    const char
+        *name; /* the module's name, with a suffix where a module runs several operators: "blocks.0.attn.scale" */
     struct vit_site site;
     struct vit_attr attr;
     struct vit_tensor *in[VIT_MAX_IN];

@@ -13,10 +13,10 @@ struct vit_step {
     const struct vit_op_def *def;
     const struct vit_kernel *kernel;
     struct vit_cost cost;
-    size_t live_bytes;          /* activations alive while the step runs, its own outputs included */
+    size_t live_bytes; /* activations alive while the step runs, its own outputs included */
     size_t workspace_bytes;
-    void *workspace;            /* set by the exec */
-    struct vit_parallel *pool;  /* set by the exec */
+    void *workspace;           /* set by the exec */
+    struct vit_parallel *pool; /* set by the exec */
 };
 
 struct vit_plan_options {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* rewrite.h - changes of a graph that keep its results: each is one file in model/rewrites/ and one row in rewrites.def;
- * a graph variant (eager, folded) is a row in graphs.def that names its rewrites in order.
- * A rewrite keeps the tensors that taps, regions and logits point to. */
+/* rewrite.h - changes of a graph that keep its results: each is one file in model/rewrites/ and one row in
+ * rewrites.def; a graph variant (eager, folded) is a row in graphs.def that names its rewrites in order. A rewrite
+ * keeps the tensors that taps, regions and logits point to. */
 #pragma once
 
 #include "model/graph.h"

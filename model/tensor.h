@@ -28,11 +28,11 @@ struct vit_tensor {
     int id; /* index in graph->tensor */
     int ndim;
     int64_t dim[VIT_MAX_DIMS];
-    struct vit_tensor *base;   /* views: the tensor that owns the memory; else NULL */
-    int64_t base_offset;       /* views: first element in base */
-    const vit_real *constant;  /* VIT_SPACE_CONSTANT: the values, owned by the graph */
-    size_t offset;             /* set by the plan: bytes into the memory of its space */
-    vit_real *data;            /* set by the exec; NULL before */
+    struct vit_tensor *base;  /* views: the tensor that owns the memory; else NULL */
+    int64_t base_offset;      /* views: first element in base */
+    const vit_real *constant; /* VIT_SPACE_CONSTANT: the values, owned by the graph */
+    size_t offset;            /* set by the plan: bytes into the memory of its space */
+    vit_real *data;           /* set by the exec; NULL before */
 };
 
 static inline int64_t vit_numel(const struct vit_tensor *t)

@@ -16,7 +16,6 @@ struct vit_arena {
 void *vit_arena_alloc(struct vit_arena *arena, size_t count, size_t size);
 
 /* A copy of printf-formatted text that lives as long as the arena. */
-char *vit_arena_print(struct vit_arena *arena, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+char *vit_arena_print(struct vit_arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 void vit_arena_close(struct vit_arena *arena);

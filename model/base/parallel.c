@@ -24,9 +24,9 @@ struct vit_parallel {
     vit_parallel_body body;
     void *context;
     int64_t pieces;
-    _Atomic int64_t next;        /* first piece nobody has taken */
-    atomic_int running;          /* workers that have not finished this generation */
-    atomic_uint generation;      /* grows by one with each job */
+    _Atomic int64_t next;   /* first piece nobody has taken */
+    atomic_int running;     /* workers that have not finished this generation */
+    atomic_uint generation; /* grows by one with each job */
     bool stop;
     pthread_mutex_t mutex;
     pthread_cond_t wake;
@@ -117,8 +117,7 @@ int vit_parallel_open(struct vit_parallel **result, int threads)
         int error = pthread_create(&pool->worker[i].thread, NULL, work, &pool->worker[i]);
         if (error) {
             stop_workers(pool, i);
-            return vit_fail(VIT_ENOMEM, "cannot start thread %d of %d: %s", i + 2, threads,
-                            strerror(error));
+            return vit_fail(VIT_ENOMEM, "cannot start thread %d of %d: %s", i + 2, threads, strerror(error));
         }
     }
     *result = pool;
@@ -136,8 +135,7 @@ int vit_parallel_threads(const struct vit_parallel *pool)
     return pool ? pool->threads : 1;
 }
 
-void vit_parallel_for(struct vit_parallel *pool, int64_t pieces, vit_parallel_body body,
-                      void *context)
+void vit_parallel_for(struct vit_parallel *pool, int64_t pieces, vit_parallel_body body, void *context)
 {
     if (!pool || pool->threads == 1 || pieces == 1) {
         for (int64_t piece = 0; piece < pieces; piece++)

@@ -19,5 +19,4 @@ int vit_parallel_threads(const struct vit_parallel *pool);
 
 /* Runs all pieces and returns when they are done. Not reentrant: one caller at a time, no nesting.
  * pool may be NULL (one thread). Allocates nothing. */
-void vit_parallel_for(struct vit_parallel *pool, int64_t pieces, vit_parallel_body body,
-                      void *context);
+void vit_parallel_for(struct vit_parallel *pool, int64_t pieces, vit_parallel_body body, void *context);

@@ -37,8 +37,8 @@ const char *vit_error(void)
 const char *vit_status_text(int code)
 {
     switch (code) {
-#define X(id, value, text)                                                                         \
-    case value:                                                                                    \
+#define X(id, value, text) \
+    case value:            \
         return text;
         VIT_STATUS_LIST(X)
 #undef X

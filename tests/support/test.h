@@ -14,27 +14,27 @@
 #include "model/base/status.h"
 
 /* Fails with the recorded message. */
-#define assert_ok(expression)                                                                                          \
-    do {                                                                                                               \
-        int status_ = (expression);                                                                                    \
-        if (status_ != VIT_OK)                                                                                         \
-            fail_msg("%s: %s", #expression, vit_error());                                                              \
+#define assert_ok(expression)                             \
+    do {                                                  \
+        int status_ = (expression);                       \
+        if (status_ != VIT_OK)                            \
+            fail_msg("%s: %s", #expression, vit_error()); \
     } while (0)
 
 /* Fails unless the status is `code` and the message contains `text`. */
-#define assert_fails(expression, code, text)                                                                           \
-    do {                                                                                                               \
-        int status_ = (expression);                                                                                    \
-        if (status_ != (code))                                                                                         \
-            fail_msg("%s: status %d, expected %d (%s)", #expression, status_, (code), vit_error());                    \
-        if (!strstr(vit_error(), (text)))                                                                              \
-            fail_msg("%s: message \"%s\" does not contain \"%s\"", #expression, vit_error(), (text));                  \
+#define assert_fails(expression, code, text)                                                          \
+    do {                                                                                              \
+        int status_ = (expression);                                                                   \
+        if (status_ != (code))                                                                        \
+            fail_msg("%s: status %d, expected %d (%s)", #expression, status_, (code), vit_error());   \
+        if (!strstr(vit_error(), (text)))                                                             \
+            fail_msg("%s: message \"%s\" does not contain \"%s\"", #expression, vit_error(), (text)); \
     } while (0)
 
 /* Fails unless |got - want| <= tolerance (NaN fails). */
-#define assert_close(got, want, tolerance)                                                                             \
-    do {                                                                                                               \
-        double got_ = (double)(got), want_ = (double)(want);                                                           \
-        if (!(fabs(got_ - want_) <= (double)(tolerance)))                                                              \
-            fail_msg("%s = %.17g, expected %.17g +- %g", #got, got_, want_, (double)(tolerance));                      \
+#define assert_close(got, want, tolerance)                                                        \
+    do {                                                                                          \
+        double got_ = (double)(got), want_ = (double)(want);                                      \
+        if (!(fabs(got_ - want_) <= (double)(tolerance)))                                         \
+            fail_msg("%s = %.17g, expected %.17g +- %g", #got, got_, want_, (double)(tolerance)); \
     } while (0)

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/elementwise.h"
+
+#include "model/base/parallel.h"
+#include "model/base/status.h"
+
+struct unary {
+    void (*kernel)(vit_real *y, const vit_real *x, int64_t n);
+    vit_real *y;
+    const vit_real *x;
+    int64_t n;
+};
+
+static void unary_piece(void *context, int64_t piece, int worker)
+{
+    const struct unary *job = context;
+    (void)worker;
+    int64_t begin = piece * VIT_PIECE_ELEMENTS, n = job->n - begin;
+    job->kernel(job->y + begin, job->x + begin, n < VIT_PIECE_ELEMENTS ? n : VIT_PIECE_ELEMENTS);
+}
+
+void vit_unary_forward(const struct vit_step *step, void (*kernel)(vit_real *y, const vit_real *x, int64_t n))
+{
+    const struct vit_tensor *x = step->op->in[0];
+    struct unary job = {.kernel = kernel, .y = step->op->out[0]->data, .x = x->data, .n = vit_numel(x)};
+    vit_parallel_for(step->pool, vit_piece_count(job.n, VIT_PIECE_ELEMENTS), unary_piece, &job);
+}
+
+int vit_broadcast_infer(struct vit_op *op)
+{
+    const struct vit_tensor *a = op->in[0], *b = op->in[1];
+    int skip = a->ndim - b->ndim;
+    bool legal = skip >= 0;
+    for (int i = 0; legal && i < b->ndim; i++)
+        legal = b->dim[i] == 1 || b->dim[i] == a->dim[skip + i];
+    if (!legal) {
+        char text_a[VIT_SHAPE_TEXT], text_b[VIT_SHAPE_TEXT];
+        return vit_op_fail(
+            op, "second input %s cannot be broadcast to the first, %s: its dims, aligned right, must be equal or 1",
+            vit_shape_text(b, text_b), vit_shape_text(a, text_a));
+    }
+    return vit_op_infer_same(op);
+}
+
+/* Axes of a grouped into runs over which b either advances with a or stands still; axes of one element vanish.
+ * The innermost group is a row, the one outside it is `repeat` rows in one kernel call. */
+struct groups {
+    int n;
+    int64_t dim[VIT_MAX_DIMS];
+    int64_t stride[VIT_MAX_DIMS]; /* of b, in elements; 0: b stands still */
+};
+
+static struct groups group_axes(const struct vit_tensor *a, const struct vit_tensor *b)
+{
+    struct groups inner_first = {0};
+    int skip = a->ndim - b->ndim;
+    int64_t stride = 1;
+    for (int i = a->ndim - 1; i >= 0; i--) {
+        if (a->dim[i] == 1)
+            continue;
+        bool advances = i >= skip && b->dim[i - skip] != 1;
+        int last = inner_first.n - 1;
+        if (last >= 0 && advances == (inner_first.stride[last] != 0)) {
+            inner_first.dim[last] *= a->dim[i];
+        } else {
+            inner_first.dim[inner_first.n] = a->dim[i];
+            inner_first.stride[inner_first.n++] = advances ? stride : 0;
+        }
+        if (advances)
+            stride *= a->dim[i];
+    }
+    return inner_first;
+}
+
+struct broadcast {
+    struct vit_broadcast_kernel kernel;
+    struct groups groups; /* innermost first; at least 2 */
+    vit_real *y;
+    const vit_real *a, *b;
+    int64_t rows;           /* in all */
+    int64_t rows_per_piece; /* 1 if rows are cut into chunks */
+    int64_t chunks;         /* pieces of one row */
+};
+
+/* Where row `row` of a begins in b. */
+static int64_t row_offset(const struct groups *g, int64_t row)
+{
+    int64_t offset = 0;
+    for (int i = 1; i < g->n; i++) {
+        offset += row % g->dim[i] * g->stride[i];
+        row /= g->dim[i];
+    }
+    return offset;
+}
+
+static void broadcast_piece(void *context, int64_t piece, int worker)
+{
+    const struct broadcast *job = context;
+    const struct groups *g = &job->groups;
+    (void)worker;
+    int64_t begin = piece % job->chunks * VIT_PIECE_ELEMENTS, n = g->dim[0] - begin;
+    if (job->chunks > 1 && n > VIT_PIECE_ELEMENTS)
+        n = VIT_PIECE_ELEMENTS;
+    int64_t row = piece / job->chunks * job->rows_per_piece, end = row + job->rows_per_piece;
+    if (end > job->rows)
+        end = job->rows;
+    while (row < end) {
+        int64_t rest = g->dim[1] - row % g->dim[1], count = rest < end - row ? rest : end - row;
+        int64_t at = row * g->dim[0] + begin, b_at = row_offset(g, row) + begin * g->stride[0];
+        (g->stride[0] ? job->kernel.rows : job->kernel.scalars)(job->y + at, job->a + at, job->b + b_at, count, n,
+                                                                g->stride[1]);
+        row += count;
+    }
+}
+
+void vit_broadcast_forward(const struct vit_step *step, struct vit_broadcast_kernel kernel)
+{
+    const struct vit_op *op = step->op;
+    struct broadcast job = {.kernel = kernel, .groups = group_axes(op->in[0], op->in[1])};
+    struct groups *g = &job.groups;
+    while (g->n < 2)
+        g->dim[g->n++] = 1;
+    job.y = op->out[0]->data;
+    job.a = op->in[0]->data;
+    job.b = op->in[1]->data;
+    job.rows = 1;
+    for (int i = 1; i < g->n; i++)
+        job.rows *= g->dim[i];
+    job.rows_per_piece = vit_piece_rows(g->dim[0]);
+    job.chunks = vit_piece_count(g->dim[0], VIT_PIECE_ELEMENTS);
+    vit_parallel_for(step->pool, vit_piece_count(job.rows, job.rows_per_piece) * job.chunks, broadcast_piece, &job);
+}

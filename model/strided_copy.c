@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/strided_copy.h"
+
+#include "model/base/parallel.h"
+#include "model/kernel_set.h"
+
+/* Elements in one call of a kernel and in one piece of work: some 10 us of copying, and a part of the L2 cache. */
+enum { UNIT_ELEMENTS = 16384, PIECE_ELEMENTS = 2 * UNIT_ELEMENTS, LINE_ELEMENTS = 64 / (int)sizeof(vit_real) };
+
+/* As vit_strided_copy, with room for one axis more. */
+struct box {
+    vit_real *y;
+    const vit_real *x;
+    int ndim;
+    int64_t dim[VIT_MAX_DIMS + 1], y_stride[VIT_MAX_DIMS + 1], x_stride[VIT_MAX_DIMS + 1];
+};
+
+struct plan {
+    struct box box; /* axes merged; the last is contiguous in both, or the last two are transposed */
+    bool transposed;
+    int split;              /* axis cut into chunks; axes before it are walked through, those behind it stay whole */
+    int64_t chunk, n_chunk; /* length of a chunk, chunks in the axis */
+    int64_t units, units_per_piece;
+};
+
+/* Drops axes of length 1 and joins neighbours that are one axis on both sides. */
+static struct box merge_axes(const struct vit_strided_copy *c)
+{
+    struct box m = {.y = c->y, .x = c->x};
+    for (int a = 0; a < c->ndim; a++) {
+        if (c->dim[a] == 1)
+            continue;
+        int last = m.ndim - 1;
+        if (m.ndim > 0 && m.y_stride[last] == c->y_stride[a] * c->dim[a] &&
+            m.x_stride[last] == c->x_stride[a] * c->dim[a]) {
+            m.dim[last] *= c->dim[a];
+        } else {
+            last = m.ndim++;
+            m.dim[last] = c->dim[a];
+        }
+        m.y_stride[last] = c->y_stride[a];
+        m.x_stride[last] = c->x_stride[a];
+    }
+    return m;
+}
+
+/* Brings axis to the end, the order of the others kept. */
+static void move_last(struct box *b, int axis)
+{
+    int64_t dim = b->dim[axis], y_stride = b->y_stride[axis], x_stride = b->x_stride[axis];
+    int a = axis;
+    for (; a + 1 < b->ndim; a++) {
+        b->dim[a] = b->dim[a + 1];
+        b->y_stride[a] = b->y_stride[a + 1];
+        b->x_stride[a] = b->x_stride[a + 1];
+    }
+    b->dim[a] = dim;
+    b->y_stride[a] = y_stride;
+    b->x_stride[a] = x_stride;
+}
+
+/* Where the innermost axis of y is not that of x, both are put last, the longer one first so that it can be cut. */
+static bool order_transposed(struct box *b)
+{
+    int inner_x = -1, last = b->ndim - 1;
+    for (int a = 0; a < last; a++)
+        if (b->x_stride[a] == 1)
+            inner_x = a;
+    if (inner_x < 0 || b->y_stride[last] != 1)
+        return false;
+    bool x_is_longer = b->dim[inner_x] >= b->dim[last];
+    move_last(b, inner_x);
+    if (x_is_longer)
+        move_last(b, last - 1);
+    return true;
+}
+
+static void cut(struct plan *p)
+{
+    struct box *box = &p->box;
+    int64_t inner = 1;
+    p->split = box->ndim - 1;
+    if (p->transposed)
+        inner = box->dim[p->split--];
+    while (p->split > 0 && inner * box->dim[p->split] < UNIT_ELEMENTS)
+        inner *= box->dim[p->split--];
+    int64_t dim = box->dim[p->split];
+    p->chunk = (UNIT_ELEMENTS + inner - 1) / inner;
+    p->chunk = (p->chunk + LINE_ELEMENTS - 1) / LINE_ELEMENTS * LINE_ELEMENTS;
+    if (p->chunk > dim)
+        p->chunk = dim;
+    p->n_chunk = (dim + p->chunk - 1) / p->chunk;
+    p->units = p->n_chunk;
+    for (int a = 0; a < p->split; a++)
+        p->units *= box->dim[a];
+    p->units_per_piece = (PIECE_ELEMENTS + p->chunk * inner - 1) / (p->chunk * inner);
+}
+
+/* The part of the box from `axis` inwards, with `count` items of that axis. */
+static void copy_inner(const struct plan *p, int axis, int64_t count, const struct box *at)
+{
+    const struct box *box = &p->box;
+    int last = box->ndim - 1;
+    if (p->transposed && axis == last - 1) {
+        bool rows_first = box->x_stride[last] == 1; /* rows of x are the items of axis last - 1 */
+        int row = rows_first ? last - 1 : last, column = rows_first ? last : last - 1;
+        vit_kernels()->transpose(
+            at->y, at->x, (int64_t[2]){rows_first ? count : box->dim[row], rows_first ? box->dim[column] : count},
+            box->y_stride[column], box->x_stride[row]);
+        return;
+    }
+    if (!p->transposed && axis >= last - 2) {
+        int64_t n[3] = {1, 1, 1}, y_stride[2] = {0, 0}, x_stride[2] = {0, 0};
+        for (int a = axis; a <= last; a++)
+            n[a - last + 2] = a == axis ? count : box->dim[a];
+        for (int a = axis; a < last; a++) {
+            y_stride[a - last + 2] = box->y_stride[a];
+            x_stride[a - last + 2] = box->x_stride[a];
+        }
+        vit_kernels()->copy_runs(at->y, at->x, n, y_stride, x_stride);
+        return;
+    }
+    struct box item = *at;
+    for (int64_t i = 0; i < count; i++) {
+        copy_inner(p, axis + 1, box->dim[axis + 1], &item);
+        item.y += box->y_stride[axis];
+        item.x += box->x_stride[axis];
+    }
+}
+
+static void copy_piece(void *context, int64_t piece, int worker)
+{
+    (void)worker;
+    const struct plan *p = context;
+    int64_t end = (piece + 1) * p->units_per_piece;
+    for (int64_t unit = piece * p->units_per_piece; unit < end && unit < p->units; unit++) {
+        int64_t start = unit % p->n_chunk * p->chunk, rest = unit / p->n_chunk;
+        int64_t count = p->box.dim[p->split] - start;
+        struct box at = {.y = p->box.y + start * p->box.y_stride[p->split],
+                         .x = p->box.x + start * p->box.x_stride[p->split]};
+        for (int a = p->split - 1; a >= 0; a--) {
+            int64_t i = rest % p->box.dim[a];
+            rest /= p->box.dim[a];
+            at.y += i * p->box.y_stride[a];
+            at.x += i * p->box.x_stride[a];
+        }
+        copy_inner(p, p->split, count < p->chunk ? count : p->chunk, &at);
+    }
+}
+
+void vit_strided_copy(struct vit_parallel *pool, const struct vit_strided_copy *copy)
+{
+    struct plan p = {.box = merge_axes(copy)};
+    struct box *box = &p.box;
+    int last = box->ndim - 1;
+    bool runs = box->ndim > 0 && box->x_stride[last] == 1 && box->y_stride[last] == 1;
+    if (!runs)
+        p.transposed = box->ndim > 1 && order_transposed(box);
+    if (!runs && !p.transposed) { /* contiguous nowhere: runs of one element */
+        box->dim[box->ndim] = 1;
+        box->y_stride[box->ndim] = box->x_stride[box->ndim] = 1;
+        box->ndim++;
+    }
+    cut(&p);
+    vit_parallel_for(pool, (p.units + p.units_per_piece - 1) / p.units_per_piece, copy_piece, &p);
+}
+
+void vit_dense_strides(const struct vit_tensor *tensor, int64_t stride[VIT_MAX_DIMS])
+{
+    int64_t inner = 1;
+    for (int a = tensor->ndim - 1; a >= 0; a--) {
+        stride[a] = inner;
+        inner *= tensor->dim[a];
+    }
+}
+
+void vit_box_copy(struct vit_parallel *pool, const struct vit_box_copy *box)
+{
+    struct vit_strided_copy copy = {.y = box->y->data, .x = box->x->data, .ndim = box->y->ndim};
+    vit_dense_strides(box->y, copy.y_stride);
+    vit_dense_strides(box->x, copy.x_stride);
+    for (int a = 0; a < copy.ndim; a++) {
+        copy.dim[a] = box->dim[a];
+        copy.y += box->y_start[a] * copy.y_stride[a];
+        copy.x += box->x_start[a] * copy.x_stride[a];
+        if (box->x->dim[a] == 1)
+            copy.x_stride[a] = 0;
+    }
+    for (int a = 0; a < copy.ndim; a++)
+        if (copy.dim[a] == 0)
+            return;
+    vit_strided_copy(pool, &copy);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* deit.c - DeiT (Touvron et al. 2021, arXiv 2012.12877): a plain vision transformer, optionally with a distillation
+ * token. Tokens: class, (distillation,) patches row by row; pre-norm blocks; the class token's final norm feeds the
+ * head, with distillation the logits are the mean of both heads. */
+#include "model/base/status.h"
+#include "model/zoo/layers.h"
+#include "model/zoo/model.h"
+
+static const struct vit_attr none;
+static const double norm_eps = 1e-6;
+
+/* (B, 3, img, img) -> (B, patches + prefix, C) */
+static struct vit_tensor *embed(struct vit_graph *g, const struct vit_model_config *c)
+{
+    int64_t channels = c->embed_dim[0], grid = c->img / c->patch, prefix = c->distilled ? 2 : 1;
+    struct vit_tensor *token[3];
+    int n = 0;
+    token[n++] = vit_layer_param(g, "cls_token", 3, (int64_t[]){1, 1, channels});
+    if (c->distilled)
+        token[n++] = vit_layer_param(g, "dist_token", 3, (int64_t[]){1, 1, channels});
+    struct vit_tensor *position = vit_layer_param(g, "pos_embed", 3, (int64_t[]){1, grid * grid + prefix, channels});
+    struct vit_tensor *x = vit_layer_conv(
+        g, "patch_embed.proj", g->input,
+        (struct vit_conv_shape){.features = (int)channels, .kernel = c->patch, .stride = c->patch, .bias = true});
+    if (x)
+        x = vit_graph_reshape(g, x, 3, (int64_t[]){x->dim[0], channels, grid * grid});
+    x = vit_add_op(g, VIT_OP_permute, "patch_embed.flatten", ((struct vit_attr){.perm = {0, 2, 1}}), x);
+    vit_graph_tap(g, "patch_embed", x);
+    token[n++] = x;
+    x = vit_graph_op(g, VIT_OP_concat, "tokens.concat", (struct vit_attr){.axis = 1}, n, token);
+    x = vit_add_op(g, VIT_OP_add, "tokens.add_position", none, x, position);
+    vit_graph_tap(g, "tokens", x);
+    return x;
+}
+
+static struct vit_tensor *block(struct vit_graph *g, const struct vit_model_config *c, struct vit_tensor *x, int index)
+{
+    const char *name = vit_layer_name(g, "blocks.%d", index);
+    g->site = (struct vit_site){.stage = 0, .block = index, .head = -1, .role = VIT_ROLE_NORM};
+    struct vit_tensor *y = vit_layer_norm(g, vit_layer_name(g, "%s.norm1", name), x, norm_eps);
+    vit_graph_tap(g, vit_layer_name(g, "%s.norm1", name), y);
+    y = vit_layer_attention(g, vit_layer_name(g, "%s.attn", name), y, (struct vit_attention){.heads = c->heads[0]});
+    vit_graph_tap(g, vit_layer_name(g, "%s.attn", name), y);
+    x = vit_layer_residual(g, vit_layer_name(g, "%s.attn", name), x, y);
+    y = vit_layer_norm(g, vit_layer_name(g, "%s.norm2", name), x, norm_eps);
+    vit_graph_tap(g, vit_layer_name(g, "%s.norm2", name), y);
+    y = vit_layer_mlp(g, vit_layer_name(g, "%s.mlp", name), y, c->ffn_ratio, vit_layer_name(g, "%s.mlp.fc1", name));
+    vit_graph_tap(g, vit_layer_name(g, "%s.mlp", name), y);
+    x = vit_layer_residual(g, vit_layer_name(g, "%s.mlp", name), x, y);
+    vit_graph_tap(g, name, x);
+    return x;
+}
+
+/* Logits of one prefix token: (B, N, C) -> (B, classes) */
+static struct vit_tensor *classify(struct vit_graph *g, const char *name, struct vit_tensor *x, int token, int classes)
+{
+    if (!x)
+        return NULL;
+    int64_t batch = x->dim[0], channels = x->dim[2];
+    x = vit_add_op(g, VIT_OP_slice, vit_layer_name(g, "%s.token", name),
+                   ((struct vit_attr){.axis = 1, .start = token, .length = 1}), x);
+    if (x)
+        x = vit_graph_reshape(g, x, 2, (int64_t[]){batch, channels});
+    return vit_layer_linear(g, name, x, classes, true);
+}
+
+static int build(struct vit_graph *g, const struct vit_model_config *c)
+{
+    g->site = (struct vit_site){.stage = -1, .block = -1, .head = -1, .role = VIT_ROLE_EMBED};
+    struct vit_tensor *x = embed(g, c);
+    for (int i = 0; i < c->depth[0]; i++)
+        x = block(g, c, x, i);
+    g->site = (struct vit_site){.stage = -1, .block = -1, .head = -1, .role = VIT_ROLE_HEAD};
+    x = vit_layer_norm(g, "norm", x, norm_eps);
+    vit_graph_tap(g, "norm", x);
+    g->logits = classify(g, "head", x, 0, c->classes);
+    if (c->distilled) {
+        struct vit_tensor *distilled = classify(g, "head_dist", x, 1, c->classes);
+        struct vit_tensor *sum = vit_add_op(g, VIT_OP_add, "head.sum", none, g->logits, distilled);
+        g->logits = vit_add_op(g, VIT_OP_scale, "head.mean", ((struct vit_attr){.scale = 0.5}), sum);
+    }
+    return g->status;
+}
+
+const struct vit_model_family vit_family_deit = {
+    .name = "deit",
+    .build = build,
+    .reference = "arXiv 2012.12877",
+};
