@@ -25,7 +25,8 @@ struct vit_csv {
     size_t columns;    /* of the heading; 0 before it */
     size_t in_row;     /* cells of the current row so far */
     int64_t row_start; /* line */
-    int64_t start;     /* line where the text handed to libcsv begins */
+    int64_t start;     /* line where the row being read begins */
+    bool inside;       /* the last line ended inside a quoted cell */
     int64_t current;   /* line */
     int status;        /* sticky */
 };
@@ -120,10 +121,14 @@ static int parse_line(struct vit_csv *csv, struct csv_parser *parser, const char
 {
     if (memchr(line, '\0', length))
         return vit_fail(VIT_EFORMAT, "%s:%lld: a NUL byte: not a text file", csv->path, (long long)csv->current);
+    size_t before = csv->rows;
+    if (!csv->inside)
+        csv->start = csv->current;
     if (csv_parse(parser, line, length, take_cell, take_row, csv) != length)
         return vit_fail(csv_error(parser) == CSV_ENOMEM ? VIT_ENOMEM : VIT_EFORMAT,
                         "%s:%lld: a quote inside a cell that is not quoted, or text after a closing quote", csv->path,
                         (long long)csv->current);
+    csv->inside = csv->rows == before && (csv->inside || strspn(line, " \t\r\n") < length);
     return csv->status;
 }
 
