@@ -1,0 +1,493 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Write a fixture (schema vit-fixture/1, kind model, eval part) computed by timm in float64.
+
+The parameters are generated from their names, so that no weight file is needed; tests/fixtures/FIXTURES.md
+describes generator and format. Examples:
+
+  scripts/peers/fixture.py deit_small --seed 2
+  scripts/peers/fixture.py swin_tiny --img 384 --batch 1 --out build/fixtures
+  scripts/peers/fixture.py efficientvit_m0 --img 256 --check tests/fixtures/efficientvit_m0_256_s1.json
+
+timm is asked for another size by `img_size=` at construction and nothing else: position embeddings, windows and
+shifts are what timm then builds (Swin keeps its window of 7, with strict_img_size left true).
+"""
+import argparse
+import json
+import math
+import os
+import sys
+
+import numpy as np
+import timm
+import torch
+
+NANO = {
+    "efficientvit_nano": ("efficientvit_m0", dict(img_size=128, num_classes=10, embed_dim=(16, 32, 48),
+                          depth=(1, 2, 1), num_heads=(2, 2, 3), key_dim=(16, 16, 16), kernels=(5, 3, 3))),
+    "deit_nano": ("deit_tiny_patch16_224", dict(img_size=64, num_classes=10, embed_dim=48, depth=2, num_heads=3)),
+    "swin_nano": ("swin_tiny_patch4_window7_224", dict(img_size=56, num_classes=10, embed_dim=24, depths=(2, 2),
+                  num_heads=(2, 4))),
+}
+
+
+def timm_model(name, img):
+    """(model in eval mode, family, timm's name or None, image size)."""
+    family = name.split("_")[0]
+    if name in NANO:
+        base, options = NANO[name]
+        published = None
+    else:
+        suffix = {"efficientvit": "", "deit": "_patch16_224", "swin": "_patch4_window7_224"}[family]
+        base, options = name + suffix, {}
+        published = base
+    options = dict(options)
+    if img:
+        options["img_size"] = img
+    size = options.get("img_size", 224)
+    model = timm.create_model(base, pretrained=False, **options).double().eval()
+    for module in model.modules():
+        if hasattr(module, "fused_attn"):
+            module.fused_attn = False
+    return model, family, published, size
+
+
+# --- the generator -------------------------------------------------------------------------------------------
+
+def fnv1a(text):
+    h = 0xCBF29CE484222325
+    for byte in text.encode():
+        h = ((h ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
+    return h
+
+
+GAINS = ((lambda n: n.startswith("head"), 0.8), (lambda n: n.endswith(".m.conv.weight"), 0.2),
+         (lambda n: n.endswith("pw2.conv.weight"), 0.25), (lambda n: n.endswith("proj.1.conv.weight"), 0.8),
+         (lambda n: ".qkvs." in n, 0.7), (lambda n: ".dws." in n, 1.5), (lambda n: n.endswith("attn.proj.weight"), 0.5),
+         (lambda n: n.endswith("mlp.fc2.weight"), 0.5), (lambda n: n.endswith("attn.qkv.weight"), 1.5),
+         (lambda n: True, 1.4))
+
+
+def range_of(name, shape):
+    """(offset, scale) of a tensor's values."""
+    if name == "input":
+        return 0.0, 1.0
+    for endings, offset, scale in ((("running_mean",), 0.0, 0.1), (("running_var",), 1.0, 0.2),
+                                   (("attention_biases", "relative_position_bias_table"), 0.0, 0.5),
+                                   (("cls_token", "dist_token", "pos_embed"), 0.0, 0.2), (("bias",), 0.0, 0.1)):
+        if name.endswith(endings):
+            return offset, scale
+    if len(shape) == 1:
+        return 1.0, 0.1
+    gain = next(value for fits, value in GAINS if fits(name))
+    return 0.0, gain * math.sqrt(3.0 / math.prod(shape[1:]))
+
+
+def generate(name, shape, seed):
+    """float32 values of tensor `name`, splitmix64 keyed by the name."""
+    golden = 0x9E3779B97F4A7C15
+    base = fnv1a(name) ^ ((seed * golden) & 0xFFFFFFFFFFFFFFFF)
+    offset, scale = range_of(name, shape)
+    with np.errstate(over="ignore"):
+        z = np.arange(1, math.prod(shape) + 1, dtype=np.uint64) * np.uint64(golden) + np.uint64(base)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        z = z ^ (z >> np.uint64(31))
+    u = (z >> np.uint64(11)).astype(np.float64) * 2.0 ** -53
+    return torch.from_numpy((offset + scale * (2.0 * u - 1.0)).astype(np.float32)).reshape(shape)
+
+
+def fill(model, seed):
+    """Generated parameters into the model; the fixture's list of weights."""
+    listing, state = [], model.state_dict()
+    for name, tensor in state.items():
+        if not tensor.is_floating_point():
+            tensor.zero_()
+            continue
+        values = generate(name, tuple(tensor.shape), seed)
+        tensor.copy_(values.double())
+        flat = values.flatten()
+        listing.append({"name": name, "shape": list(tensor.shape), "sum": Number(flat.double().sum().item(), 12),
+                        "v0": Number(flat[0].item(), 9), "vlast": Number(flat[-1].item(), 9)})
+    return listing
+
+
+# --- numbers and records -------------------------------------------------------------------------------------
+
+class Number(float):
+    """A float with the number of significant digits it is printed with."""
+    def __new__(cls, value, digits):
+        number = super().__new__(cls, value)
+        number.digits = digits
+        return number
+
+
+def to_json(value):
+    if isinstance(value, Number):
+        if not math.isfinite(value):
+            raise SystemExit("fixture.py: a value is not finite; the model diverges with this size and seed")
+        return "%.*g" % (value.digits, value)
+    if isinstance(value, dict):
+        return "{" + ", ".join(json.dumps(k) + ": " + to_json(v) for k, v in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        inner = [to_json(v) for v in value]
+        if value and isinstance(value[0], (dict, list)) and len(value) > 1:
+            return "[\n" + ",\n".join(inner) + "]"
+        return "[" + ",".join(inner) + "]"
+    return json.dumps(value)
+
+
+def numbers(tensor, digits=12):
+    return [Number(v, digits) for v in tensor.tolist()]
+
+
+def strided(flat, count):
+    n = flat.numel()
+    return numbers(flat[[(2 * j + 1) * n // (2 * count) for j in range(count)]])
+
+
+def record(tensor):
+    flat = tensor.detach().double().flatten()
+    return {"shape": list(tensor.shape), "mean": Number(flat.mean().item(), 12),
+            "std": Number(flat.std(correction=0).item(), 12), "l2": Number(flat.norm().item(), 12),
+            "first8": numbers(flat[:8]), "strided8": strided(flat, 8)}
+
+
+def grad_record(tensor):
+    flat = tensor.detach().flatten()
+    return {"l2": Number(flat.norm().item(), 12), "sum": Number(flat.sum().item(), 12),
+            "max_abs": Number(flat.abs().max().item(), 12), "strided8": strided(flat, 8)}
+
+
+# --- taps, attention maps, counts ----------------------------------------------------------------------------
+
+def tap_names(model, family):
+    """[(name in the fixture, module, layout)] in execution order."""
+    modules, taps = dict(model.named_modules()), []
+
+    def tap(name, layout, module=None):
+        taps.append((name, modules[module or name], layout))
+
+    if family == "efficientvit":
+        for name in ("patch_embed.conv1", "patch_embed.conv2", "patch_embed.conv3", "patch_embed"):
+            tap(name, "NCHW")
+        for s, stage in enumerate(model.stages):
+            if s > 0:
+                for part in ("res1.0", "res1.1", "patchmerge.conv1", "patchmerge.conv2", "patchmerge.se", "patchmerge",
+                             "res2.0", "res2.1"):
+                    tap(f"stages.{s}.downsample.{part}", "NCHW")
+            for b in range(len(stage.blocks)):
+                for part in ("dw0", "ffn0", "mixer.m", "mixer", "dw1", "ffn1"):
+                    tap(f"stages.{s}.blocks.{b}.{part}", "NCHW")
+        tap("global_pool", "NC")
+        tap("head.bn", "NC")
+    elif family == "deit":
+        tap("patch_embed", "NTC")
+        tap("tokens", "NTC", "norm_pre")
+        for b in range(len(model.blocks)):
+            ends = b in (0, len(model.blocks) - 1)
+            for part in ("norm1", "attn", "norm2", "mlp.fc1", "mlp"):
+                if ends or part in ("attn", "mlp"):
+                    tap(f"blocks.{b}.{part}", "NTC")
+            tap(f"blocks.{b}", "NTC")
+        tap("norm", "NTC")
+    else:
+        tap("patch_embed", "NHWC")
+        for s, stage in enumerate(model.layers):
+            if s > 0:
+                tap(f"layers.{s}.downsample", "NHWC")
+            for b in range(len(stage.blocks)):
+                if b < 2:
+                    tap(f"layers.{s}.blocks.{b}.attn", "WTC")
+                    tap(f"layers.{s}.blocks.{b}.mlp", "NTC")
+                tap(f"layers.{s}.blocks.{b}", "NHWC")
+        tap("norm", "NHWC")
+        tap("head.global_pool", "NC")
+    return taps
+
+
+def attention_blocks(model, family):
+    """[(block name, attention module, softmax calls per forward)] in execution order."""
+    names = {"efficientvit": "mixer.m.attn", "deit": "attn", "swin": "attn"}[family]
+    blocks = []
+    for name, module in model.named_modules():
+        if name.endswith("." + names) and hasattr(module, "num_heads"):
+            blocks.append((name, module, module.num_heads if family == "efficientvit" else 1))
+    return blocks
+
+
+class Softmaxes:
+    """Collects the outputs of every Tensor.softmax call inside the `with`."""
+    def __enter__(self):
+        self.outputs, self.original = [], torch.Tensor.softmax
+        original, outputs = self.original, self.outputs
+
+        def softmax(tensor, *args, **kwargs):
+            result = original(tensor, *args, **kwargs)
+            outputs.append(result.detach())
+            return result
+        torch.Tensor.softmax = softmax
+        return self
+
+    def __exit__(self, *exc):
+        torch.Tensor.softmax = self.original
+
+
+class Watch:
+    """Hooks for taps, ReLU inputs and multiply-adds of one forward."""
+    def __init__(self, model, family, keep_grad):
+        self.taps, self.relu, self.macs, self.handles = [], [], 0, []
+        for name, module, layout in tap_names(model, family):
+            def on_tap(_m, _i, output, name=name, layout=layout):
+                if keep_grad:
+                    output.retain_grad()
+                self.taps.append((name, layout, output))
+            self.handles.append(module.register_forward_hook(on_tap))
+        for module in model.modules():
+            if isinstance(module, torch.nn.Conv2d):
+                self.handles.append(module.register_forward_hook(self.on_conv))
+            elif isinstance(module, torch.nn.Linear):
+                self.handles.append(module.register_forward_hook(self.on_linear))
+            elif isinstance(module, torch.nn.ReLU):
+                self.handles.append(module.register_forward_pre_hook(
+                    lambda _m, args: self.relu.append(args[0].detach().abs().flatten().clone())))
+
+    def on_conv(self, module, _inputs, output):
+        self.macs += output.numel() * module.in_channels // module.groups * math.prod(module.kernel_size)
+
+    def on_linear(self, module, _inputs, output):
+        self.macs += output.numel() * module.in_features
+
+    def remove(self):
+        for handle in self.handles:
+            handle.remove()
+
+
+def head_widths(module, family):
+    """(key width, value width) of one head."""
+    if family == "efficientvit":
+        return module.key_dim, module.val_dim
+    width = module.qkv.out_features // 3 // module.num_heads
+    return width, width
+
+
+def attention_maps(model, family, outputs, batch):
+    """[(block, module, A)], A [batch][window][head][query][key]."""
+    maps, at = [], 0
+    for name, module, calls in attention_blocks(model, family):
+        parts = outputs[at:at + calls]
+        at += calls
+        # EfficientViT: one map (batch*windows, N, N) per head, in cascade order; the others (batch*windows, heads, N, N).
+        stacked = torch.stack(parts, dim=1) if family == "efficientvit" else parts[0]
+        maps.append((name, module, stacked.reshape(batch, -1, *stacked.shape[1:])))
+    if at != len(outputs):
+        raise SystemExit(f"fixture.py: {len(outputs)} softmax calls where {at} were expected (another timm version?)")
+    return maps
+
+
+def attention_json(name, a, listed):
+    first = a[0]  # (windows, heads, N, N)
+    windows, heads, tokens = first.shape[:3]
+    entry = {"block": name, "windows": windows, "heads": heads, "tokens": tokens, "per_head": []}
+    for h in range(heads):
+        p = first[:, h].reshape(-1, tokens)
+        flat = p.flatten()
+        entropy = -torch.xlogy(p, p).sum(dim=1).mean().item()
+        entry["per_head"].append({"std": Number(flat.std(correction=0).item(), 12), "l2": Number(flat.norm().item(), 12),
+                                  "max": Number(flat.max().item(), 12), "entropy": Number(entropy, 12),
+                                  "strided8": strided(flat, 8)})
+    if listed and first.numel() <= 4096:
+        entry["full"] = numbers(first.flatten(), 6)
+    elif listed:
+        entry["rows"] = [{"window": w, "head": h, "query": q, "v": numbers(first[w, h, q], 6)}
+                         for w in sorted({0, windows - 1}) for h in range(heads)
+                         for q in sorted({0, tokens // 2, tokens - 1})]
+    return entry
+
+
+def cosines(rows):
+    """rows (items, heads, length) -> mean over items of the heads' cosine similarity (heads, heads)."""
+    unit = rows / rows.norm(dim=-1, keepdim=True)
+    return (unit @ unit.transpose(-1, -2)).mean(dim=0)
+
+
+def max_other(cos):
+    heads = cos.shape[0]
+    if heads == 1:
+        return []
+    return numbers((cos - 4.0 * torch.eye(heads, dtype=cos.dtype)).max(dim=1).values)
+
+
+def similarity_json(name, a):
+    heads, tokens = a.shape[2], a.shape[3]
+    rows = cosines(a.permute(0, 1, 3, 2, 4).reshape(-1, heads, tokens))
+    whole = cosines(a.reshape(-1, heads, tokens * tokens))
+    cos = rows.clone().fill_diagonal_(1.0)
+    return {"block": name, "heads": heads, "max_other": max_other(rows), "max_other_map": max_other(whole),
+            "cos": [numbers(row, 9) for row in cos]}
+
+
+def relu_json(inputs):
+    values = torch.cat(inputs)
+    result = {"count": values.numel(), "min_abs": Number(values.min().item(), 3)}
+    for text in ("1e-4", "1e-5", "1e-6"):
+        result["below_" + text] = int((values < float(text)).sum())
+    return result
+
+
+def config_json(model, family, img, classes):
+    if family == "efficientvit":
+        attn = [stage.blocks[0].mixer.m for stage in model.stages]
+        bn = model.patch_embed.conv1.bn
+        config = {"embed_dim": [m.dim for m in attn], "depth": [len(s.blocks) for s in model.stages],
+                  "num_heads": [m.num_heads for m in attn], "key_dim": [m.attn.key_dim for m in attn],
+                  "val_dim": [m.attn.val_dim for m in attn], "window_size": [m.window_resolution for m in attn],
+                  "attn_resolution": [m.attn.resolution for m in attn], "resolution": [s.resolution for s in model.stages],
+                  "kernels": max(([d.conv.kernel_size[0] for d in m.attn.dws] for m in attn), key=len), "bn_eps": bn.eps, "bn_momentum": bn.momentum}
+    elif family == "deit":
+        block = model.blocks[0]
+        config = {"patch": model.patch_embed.patch_size[0], "embed_dim": model.embed_dim, "depth": len(model.blocks),
+                  "num_heads": block.attn.num_heads, "mlp_hidden": block.mlp.fc1.out_features,
+                  "prefix_tokens": model.num_prefix_tokens, "distilled": hasattr(model, "dist_token"),
+                  "ln_eps": block.norm1.eps}
+    else:
+        blocks = [stage.blocks for stage in model.layers]
+        config = {"patch": model.patch_embed.patch_size[0], "embed_dim": model.patch_embed.proj.out_channels,
+                  "depths": [len(b) for b in blocks], "num_heads": [b[0].attn.num_heads for b in blocks],
+                  "window": [list(b[0].window_size) for b in blocks],
+                  "shift": [[list(block.shift_size) for block in b[:2]] for b in blocks],
+                  "mlp_ratio": blocks[0][0].mlp.fc1.out_features // blocks[0][0].mlp.fc1.in_features,
+                  "mask_value": -100, "ln_eps": blocks[0][0].norm1.eps}
+    return dict(config, img=img, classes=classes)
+
+
+def counts_json(model, maps, family, watch, batch):
+    norms = [m for m in model.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
+    conv_linear = watch.macs // batch
+    attention = sum(a[0].numel() * sum(head_widths(module, family)) for _, module, a in maps)
+    return {"params": sum(p.numel() for p in model.parameters()),
+            "bn_params": sum(p.numel() for m in norms for p in m.parameters()),
+            "buffers_float": sum(b.numel() for m in norms for b in m.buffers() if b.is_floating_point()),
+            "macs_conv_linear": conv_linear, "macs_attention": attention, "macs_total": conv_linear + attention}
+
+
+def float32_json(model, x, labels, logits, loss):
+    with torch.no_grad():
+        got = model.float()(x.float()).double()
+        got_loss = torch.nn.functional.cross_entropy(got, labels).item()
+    return {"logits_max_abs": Number((got - logits).abs().max().item(), 3), "loss_abs": Number(abs(got_loss - loss), 3)}
+
+
+# --- the fixture ---------------------------------------------------------------------------------------------
+
+def build(options):
+    model, family, published, img = timm_model(options.model, options.img)
+    weights = fill(model, options.seed)
+    batch, classes = options.batch, model.num_classes
+    x = generate("input", (batch, 3, img, img), options.seed).double().requires_grad_(options.grad)
+    labels = torch.arange(batch) % classes
+    watch = Watch(model, family, options.grad)
+    with torch.set_grad_enabled(options.grad), Softmaxes() as softmaxes:
+        logits = model(x)
+        loss = torch.nn.functional.cross_entropy(logits, labels)
+        if options.grad:
+            loss.backward()
+    watch.remove()
+    maps = attention_maps(model, family, softmaxes.outputs, batch)
+    logits = logits.detach()
+    listed = {0, len(maps) // 2, len(maps) - 1}
+    evaluated = {"batch": batch, "labels": labels.tolist(), "loss": Number(loss.item(), 15),
+                 "logits": [numbers(row) for row in logits], "logits_rec": record(logits)}
+    if watch.relu:
+        evaluated["relu_inputs"] = relu_json(watch.relu)
+    evaluated["taps"] = []
+    for name, layout, output in watch.taps:
+        entry = dict({"name": name, "layout": layout}, **record(output))
+        if options.grad:
+            entry["grad"] = grad_record(output.grad)
+        evaluated["taps"].append(entry)
+    evaluated["attention"] = [attention_json(name, a, i in listed) for i, (name, _, a) in enumerate(maps)]
+    evaluated["similarity"] = [similarity_json(name, a) for name, _, a in maps]
+    if options.grad:
+        grads = [(name, p.grad) for name, p in model.named_parameters()]
+        evaluated["input_grad"] = grad_record(x.grad)
+        evaluated["grad_l2_total"] = Number(math.sqrt(sum((g * g).sum().item() for _, g in grads)), 12)
+        evaluated["grads"] = [dict({"name": name}, **grad_record(g)) for name, g in grads]
+    fixture = {"schema": "vit-fixture/1", "kind": "model", "model": options.model, "family": family,
+               "timm_name": published, "seed": options.seed, "img": img, "classes": classes,
+               "config": config_json(model, family, img, classes), "counts": counts_json(model, maps, family, watch, batch),
+               "weights": weights, "input": record(x), "eval": evaluated}
+    evaluated["f32"] = float32_json(model, x.detach(), labels, logits, loss.item())
+    return fixture
+
+
+def differences(want, got, path, skip=("f32", "train", "taylor")):
+    """[(path, wanted, got)] of everything in `got` that `want` has otherwise."""
+    if isinstance(want, dict) and isinstance(got, dict):
+        found = []
+        for key in got:
+            if key not in skip:
+                found += differences(want.get(key), got[key], f"{path}.{key}", skip)
+        return found
+    if isinstance(want, list) and isinstance(got, list) and len(want) == len(got):
+        return [d for i, (w, g) in enumerate(zip(want, got)) for d in differences(w, g, f"{path}[{i}]", skip)]
+    return [] if want == got else [(path, want, got)]
+
+
+def count_numbers(value):
+    if isinstance(value, dict):
+        return sum(count_numbers(v) for v in value.values())
+    if isinstance(value, list):
+        return sum(count_numbers(v) for v in value)
+    return 1
+
+
+def check(path, text):
+    """Compare with an existing fixture; the exit status."""
+    with open(path) as file:
+        want = json.load(file)
+    got = json.loads(text)
+    found = differences(want, got, "")
+    worst = 0.0
+    for name, w, g in found:
+        if isinstance(w, (int, float)) and isinstance(g, (int, float)) and not isinstance(w, bool):
+            # A gradient that is zero in exact arithmetic is listed as rounding noise: compare with an absolute floor.
+            worst = max(worst, abs(w - g) / max(abs(w), abs(g), 1e-3))
+        else:
+            worst = math.inf
+            print(f"  {name}: {path} has {w!r}, timm gives {g!r}"[:300])
+    print(f"{path}: {count_numbers(got)} values compared, {len(found)} differ in the printed digits, "
+          f"largest relative difference {worst:.1e}")
+    return 0 if worst < 1e-9 else 1
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", help="efficientvit_m0..m5, deit_{tiny,small,base}, deit_{tiny,small}_distilled, "
+                        "swin_{tiny,small,base}, {efficientvit,deit,swin}_nano")
+    parser.add_argument("--img", type=int, default=0, help="image size (default: the model's own)")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--batch", type=int, default=2)
+    parser.add_argument("--grad", action="store_true", help="add gradients of the loss (input, taps, parameters)")
+    parser.add_argument("--out", default="build/fixtures", help="folder of the written fixture (default build/fixtures)")
+    parser.add_argument("--check", metavar="FIXTURE", help="write nothing; compare with an existing fixture")
+    options = parser.parse_args()
+    torch.manual_seed(0)
+    fixture = build(options)
+    text = "{\n" + ",\n".join(json.dumps(k) + ": " + to_json(v) for k, v in fixture.items()) + "\n}\n"
+    if options.check:
+        return check(options.check, text)
+    os.makedirs(options.out, exist_ok=True)
+    usual = NANO.get(options.model, (None, {}))[1].get("img_size", 224)
+    size = "" if fixture["img"] == usual else f"_{fixture['img']}"
+    batch = "" if options.batch == 2 else f"_b{options.batch}"
+    path = os.path.join(options.out, f"{options.model}{size}{batch}_s{options.seed}.json")
+    with open(path + ".part", "w") as file:
+        file.write(text)
+    os.replace(path + ".part", path)
+    print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
