@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* position_bias.c - looks up the learned bias of every pair of tokens of a window attr.size = (h, w) by their distance:
+ * y[head, q, k] = table entry of (dy, dx) = position of q minus position of k, N = h w tokens.
+ * attr.axis 0 (Swin): table ((2h-1)(2w-1), heads), row (dy + h - 1)(2w - 1) + dx + w - 1.
+ * attr.axis 1 (EfficientViT): table (heads, h w), column |dy| w + |dx|.
+ * out: (heads, N, N). FLOPs: 0. */
+#include "model/base/parallel.h"
+#include "model/base/status.h"
+#include "model/op.h"
+#include "model/plan.h"
+
+#include <stdlib.h>
+
+static int infer(struct vit_op *op)
+{
+    const struct vit_tensor *table = op->in[0];
+    int64_t h = op->attr.size[0], w = op->attr.size[1];
+    int axis = op->attr.axis;
+    char text[VIT_SHAPE_TEXT];
+    if (h < 1 || w < 1)
+        return vit_op_fail(op, "window %lld x %lld", (long long)h, (long long)w);
+    if (axis != 0 && axis != 1)
+        return vit_op_fail(op, "axis %d, expected 0 (signed distances) or 1 (absolute distances)", axis);
+    int64_t distances = axis == 0 ? (2 * h - 1) * (2 * w - 1) : h * w;
+    if (table->ndim != 2 || table->dim[axis] != distances)
+        return vit_op_fail(op, "table %s, expected %lld distances along axis %d for a window %lld x %lld",
+                           vit_shape_text(table, text), (long long)distances, axis, (long long)h, (long long)w);
+    vit_op_shape(op, 3, (int64_t[]){table->dim[1 - axis], h * w, h * w});
+    return VIT_OK;
+}
+
+static void bias_of_query(const struct vit_op *op, int64_t head, int64_t query, vit_real *y /* (N) */)
+{
+    const struct vit_tensor *table = op->in[0];
+    int64_t h = op->attr.size[0], w = op->attr.size[1];
+    for (int64_t i = 0; i < h; i++)
+        for (int64_t j = 0; j < w; j++) {
+            int64_t dy = query / w - i, dx = query % w - j;
+            *y++ = op->attr.axis == 0 ? table->data[((dy + h - 1) * (2 * w - 1) + dx + w - 1) * table->dim[1] + head]
+                                      : table->data[head * table->dim[1] + llabs(dy) * w + llabs(dx)];
+        }
+}
+
+static void bias_of_head(void *context, int64_t head, int worker)
+{
+    (void)worker;
+    const struct vit_op *op = context;
+    int64_t tokens = op->out[0]->dim[1];
+    for (int64_t query = 0; query < tokens; query++)
+        bias_of_query(op, head, query, op->out[0]->data + (head * tokens + query) * tokens);
+}
+
+static void forward(const struct vit_step *step)
+{
+    vit_parallel_for(step->pool, step->op->out[0]->dim[0], bias_of_head, (void *)(uintptr_t)step->op);
+}
+
+static const struct vit_kernel kernels[] = {{.name = "lookup", .forward = forward}, {0}};
+
+const struct vit_op_def vit_op_position_bias = {
+    .name = "position_bias", .op_class = VIT_CLASS_MOVEMENT, .min_in = 1, .max_in = 1, .infer = infer, .cpu = kernels};
