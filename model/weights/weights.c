@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+/* weights.c - load in three passes: names of the file to names here; pair every tensor of the graph with one of the
+ * file, collecting all that does not fit; only then copy or resize. */
+#include "model/weights/weights.h"
+
+#include "model/base/status.h"
+#include "model/weights/fit_report.h"
+#include "model/weights/generate.h"
+#include "model/weights/grid_resize.h"
+#include "model/weights/names.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A tensor of the file under its name here. */
+struct candidate {
+    char name[VIT_NAME_TEXT];
+    const struct vit_safetensors_entry *entry;
+    bool used;
+};
+
+struct load {
+    struct vit_graph *graph;
+    struct vit_safetensors file;
+    struct candidate *candidate; /* sorted by name */
+    size_t n_candidate;
+    const struct vit_safetensors_entry **source; /* by id of the graph's tensor; NULL: not a weight */
+    struct vit_weights_report report;
+};
+
+static bool is_weight(const struct vit_tensor *tensor)
+{
+    return !tensor->base && (tensor->space == VIT_SPACE_PARAM || tensor->space == VIT_SPACE_BUFFER);
+}
+
+static int compare_candidates(const void *a, const void *b)
+{
+    return strcmp(((const struct candidate *)a)->name, ((const struct candidate *)b)->name);
+}
+
+static struct candidate *find_candidate(const struct load *load, const char *name)
+{
+    struct candidate key;
+    if (strlen(name) >= sizeof key.name)
+        return NULL;
+    strcpy(key.name, name);
+    return bsearch(&key, load->candidate, load->n_candidate, sizeof key, compare_candidates);
+}
+
+/* Position-dependent weights as (outer, prefix + side^2, inner): which axis holds the positions. */
+static const struct {
+    const char *ending;
+    enum vit_grid_method method;
+    int ndim, axis;
+} resizable[] = {
+    {"pos_embed", VIT_GRID_CUBIC_ANTIALIAS, 3, 1},
+    {"relative_position_bias_table", VIT_GRID_GEOMETRIC_LINEAR, 2, 0},
+    {"attention_biases", VIT_GRID_CUBIC, 2, 1},
+};
+
+/* Side of the square of this many positions, or 0. */
+static int64_t square_side(int64_t positions)
+{
+    int64_t side = positions > 0 ? (int64_t)(sqrt((double)positions) + 0.5) : 0;
+    return side * side == positions ? side : 0;
+}
+
+/* Class and distillation tokens have position embeddings of their own, in front. */
+static int64_t prefix_tokens(const struct vit_graph *graph)
+{
+    int64_t n = 0;
+    for (int i = 0; i < graph->n_tensor; i++)
+        n += is_weight(graph->tensor[i]) &&
+             (strcmp(graph->tensor[i]->name, "cls_token") == 0 || strcmp(graph->tensor[i]->name, "dist_token") == 0);
+    return n;
+}
+
+static int64_t product(const int64_t *dim, int begin, int end)
+{
+    int64_t n = 1;
+    for (int i = begin; i < end; i++)
+        n *= dim[i];
+    return n;
+}
+
+/* How to bring the file's tensor to the graph's shape; false when it cannot be. *prefix: positions that are copied. */
+static bool plan_resize(const struct vit_graph *graph, const struct vit_tensor *tensor,
+                        const struct vit_safetensors_entry *entry, struct vit_grid_resize *resize, int64_t *prefix)
+{
+    size_t row = 0, rows = sizeof resizable / sizeof resizable[0], length = strlen(tensor->name);
+    for (; row < rows; row++) {
+        size_t part = strlen(resizable[row].ending);
+        if (length >= part && strcmp(tensor->name + length - part, resizable[row].ending) == 0)
+            break;
+    }
+    if (row == rows || tensor->ndim != resizable[row].ndim || entry->ndim != tensor->ndim)
+        return false;
+    int axis = resizable[row].axis;
+    for (int i = 0; i < tensor->ndim; i++)
+        if (i != axis && entry->dim[i] != tensor->dim[i])
+            return false;
+    *prefix = strcmp(resizable[row].ending, "pos_embed") == 0 ? prefix_tokens(graph) : 0;
+    *resize = (struct vit_grid_resize){.method = resizable[row].method,
+                                       .outer = product(tensor->dim, 0, axis),
+                                       .inner = product(tensor->dim, axis + 1, tensor->ndim),
+                                       .source_side = square_side(entry->dim[axis] - *prefix),
+                                       .target_side = square_side(tensor->dim[axis] - *prefix)};
+    /* A table of offsets -(w-1) .. w-1 has an odd side. */
+    bool sides = resize->method != VIT_GRID_GEOMETRIC_LINEAR || (resize->source_side & resize->target_side & 1);
+    return sides && resize->source_side && resize->target_side && (*prefix == 0 || resize->outer == 1);
+}
+
+static bool same_shape(const struct vit_tensor *tensor, const struct vit_safetensors_entry *entry)
+{
+    bool same = tensor->ndim == entry->ndim;
+    for (int i = 0; same && i < tensor->ndim; i++)
+        same = tensor->dim[i] == entry->dim[i];
+    return same;
+}
+
+static int map_names(struct load *load)
+{
+    const struct vit_safetensors *file = &load->file;
+    const char **raw = calloc((size_t)file->n_entry + 1, sizeof *raw);
+    load->candidate = calloc((size_t)file->n_entry + 1, sizeof *load->candidate);
+    if (!raw || !load->candidate) {
+        free(raw);
+        return vit_fail(VIT_ENOMEM, "%s: out of memory for %d names", file->name, file->n_entry);
+    }
+    for (int i = 0; i < file->n_entry; i++)
+        raw[i] = file->entry[i].name;
+    const struct vit_naming *naming = vit_naming_detect(raw, (size_t)file->n_entry);
+    free(raw);
+    load->report.naming = naming->title;
+    for (int i = 0; i < file->n_entry; i++) {
+        const char *name = vit_name_unwrapped(file->entry[i].name);
+        struct candidate *candidate = &load->candidate[load->n_candidate];
+        if (vit_name_ignored(name)) {
+            load->report.ignored++;
+            continue;
+        }
+        if (!vit_naming_apply(naming, name, candidate->name))
+            snprintf(candidate->name, sizeof candidate->name, "%s", name); /* too long to be any name here */
+        candidate->entry = &file->entry[i];
+        load->n_candidate++;
+    }
+    qsort(load->candidate, load->n_candidate, sizeof *load->candidate, compare_candidates);
+    for (size_t i = 1; i < load->n_candidate; i++)
+        if (compare_candidates(&load->candidate[i - 1], &load->candidate[i]) == 0)
+            return vit_fail(VIT_EFORMAT, "%s: %.200s and %.200s are both %.200s", file->name,
+                            load->candidate[i - 1].entry->name, load->candidate[i].entry->name,
+                            load->candidate[i].name);
+    return VIT_OK;
+}
+
+static void note_dtype(struct vit_weights_report *report, enum vit_dtype dtype)
+{
+    const char *name = vit_dtype_table[dtype].name;
+    if (!report->dtype)
+        report->dtype = name;
+    else if (strcmp(report->dtype, name) != 0)
+        report->dtype = "mixed";
+}
+
+static void pair_tensor(struct load *load, const struct vit_tensor *tensor, struct vit_fit_report *fit)
+{
+    struct candidate *candidate = find_candidate(load, tensor->name);
+    char here[VIT_SHAPE_TEXT], there[VIT_SAFETENSORS_SHAPE_TEXT];
+    vit_shape_text(tensor, here);
+    if (!candidate) {
+        vit_fit_note(fit, VIT_FIT_MISSING, "%.120s %s", tensor->name, here);
+        return;
+    }
+    candidate->used = true;
+    const struct vit_safetensors_entry *entry = candidate->entry;
+    struct vit_grid_resize resize;
+    int64_t prefix;
+    bool same = same_shape(tensor, entry);
+    if (!vit_dtype_table[entry->dtype].loadable)
+        vit_fit_note(fit, VIT_FIT_UNREADABLE, "%.120s %s", entry->name, vit_dtype_table[entry->dtype].name);
+    else if (!same && !plan_resize(load->graph, tensor, entry, &resize, &prefix))
+        vit_fit_note(fit, VIT_FIT_MISSHAPED, "%.120s is %s and must be %s", entry->name,
+                     vit_safetensors_shape_text(entry, there), here);
+    load->source[tensor->id] = entry;
+    load->report.loaded++;
+    load->report.resized += !same;
+    note_dtype(&load->report, entry->dtype);
+}
+
+static int pair_tensors(struct load *load)
+{
+    struct vit_fit_report fit = {0};
+    load->source = calloc((size_t)load->graph->n_tensor + 1, sizeof *load->source);
+    if (!load->source)
+        return vit_fail(VIT_ENOMEM, "%s: out of memory for %d tensors", load->file.name, load->graph->n_tensor);
+    for (int i = 0; i < load->graph->n_tensor; i++)
+        if (is_weight(load->graph->tensor[i]))
+            pair_tensor(load, load->graph->tensor[i], &fit);
+    for (size_t i = 0; i < load->n_candidate; i++) {
+        char shape[VIT_SAFETENSORS_SHAPE_TEXT];
+        const struct vit_safetensors_entry *entry = load->candidate[i].entry;
+        if (!load->candidate[i].used)
+            vit_fit_note(&fit, VIT_FIT_UNEXPECTED, "%.120s %s", entry->name, vit_safetensors_shape_text(entry, shape));
+    }
+    return vit_fit_status(&fit, load->file.name, load->graph->name);
+}
+
+static int resize_tensor(const struct load *load, const struct vit_tensor *tensor,
+                         const struct vit_safetensors_entry *entry)
+{
+    struct vit_grid_resize resize;
+    int64_t prefix;
+    bool possible = plan_resize(load->graph, tensor, entry, &resize, &prefix);
+    assert(possible); /* pair_tensor has checked */
+    (void)possible;
+    vit_real *source = malloc((size_t)entry->numel * sizeof *source + 1);
+    if (!source)
+        return vit_fail(VIT_ENOMEM, "tensor %s: out of memory to resize it", tensor->name);
+    int status = vit_safetensors_read(entry, 0, entry->numel, source);
+    size_t kept = (size_t)(prefix * resize.inner);
+    if (!status) {
+        memcpy(tensor->data, source, kept * sizeof *source);
+        status = vit_grid_resize(&resize, source + kept, tensor->data + kept);
+    }
+    free(source);
+    return status;
+}
+
+static int fill_tensors(const struct load *load)
+{
+    int status = VIT_OK;
+    for (int i = 0; i < load->graph->n_tensor && !status; i++) {
+        const struct vit_tensor *tensor = load->graph->tensor[i];
+        if (!is_weight(tensor))
+            continue;
+        assert(tensor->data);
+        const struct vit_safetensors_entry *entry = load->source[tensor->id];
+        status = same_shape(tensor, entry) ? vit_safetensors_read(entry, 0, entry->numel, tensor->data)
+                                           : resize_tensor(load, tensor, entry);
+    }
+    return status ? vit_fail_in(status, "%s", load->file.name) : VIT_OK;
+}
+
+int vit_weights_load(struct vit_graph *graph, const char *path, struct vit_weights_report *report)
+{
+    struct load load = {.graph = graph};
+    int status = vit_safetensors_open(&load.file, path);
+    if (status)
+        return status;
+    status = map_names(&load);
+    if (!status)
+        status = pair_tensors(&load);
+    if (!status)
+        status = fill_tensors(&load);
+    if (!status && report) {
+        *report = load.report;
+        vit_sha256_hex(load.file.bytes, load.file.size, report->sha256);
+    }
+    free(load.source);
+    free(load.candidate);
+    vit_safetensors_close(&load.file);
+    return status;
+}
+
+int vit_weights_generate(struct vit_graph *graph, uint64_t seed)
+{
+    for (int i = 0; i < graph->n_tensor; i++) {
+        const struct vit_tensor *tensor = graph->tensor[i];
+        if (!is_weight(tensor))
+            continue;
+        if (!tensor->data)
+            return vit_fail(VIT_EINVAL, "tensor %s has no memory yet", tensor->name);
+        vit_generate_tensor(tensor, seed, tensor->data);
+    }
+    return VIT_OK;
+}
+
+int vit_weights_save(const struct vit_graph *graph, const char *path, const struct vit_weights_metadata *metadata)
+{
+    struct vit_safetensors_source *source = calloc((size_t)graph->n_tensor + 1, sizeof *source);
+    if (!source)
+        return vit_fail(VIT_ENOMEM, "%s: out of memory for %d tensors", path, graph->n_tensor);
+    struct vit_safetensors_content content = {.tensor = source};
+    for (int i = 0; i < graph->n_tensor; i++) {
+        const struct vit_tensor *tensor = graph->tensor[i];
+        if (!is_weight(tensor))
+            continue;
+        assert(tensor->data);
+        source[content.n_tensor++] = (struct vit_safetensors_source){.name = tensor->name,
+                                                                     .dtype = VIT_DTYPE_REAL,
+                                                                     .ndim = tensor->ndim,
+                                                                     .dim = tensor->dim,
+                                                                     .values = tensor->data};
+    }
+    if (metadata) {
+        content.metadata = metadata->pair;
+        content.n_metadata = metadata->n;
+    }
+    int status = vit_safetensors_write(path, &content);
+    free(source);
+    return status;
+}
