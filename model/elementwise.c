@@ -2,7 +2,6 @@
 #include "model/elementwise.h"
 
 #include "model/base/parallel.h"
-#include "model/base/status.h"
 
 struct unary {
     void (*kernel)(vit_real *y, const vit_real *x, int64_t n);

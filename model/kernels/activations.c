@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* activations.c - functions of single elements: y, x: (n); y may be x. */
+#include "model/kernels/isa.h"
+#include "model/kernels/vector_lanes.h"
+#include "model/kernels/vector_math.h"
+
+/* NaN stays NaN. */
+void VIT_KERNEL_NAME(relu)(vit_real *y, const vit_real *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] = 0 > x[i] ? 0 : x[i];
+}
+
+static inline vit_vector gelu_vector(vit_vector x)
+{
+    const vit_real sqrt_half = (vit_real)0.70710678118654752440;
+    return (vit_real)0.5 * x * vit_vector_erfc(-sqrt_half * x);
+}
+
+void VIT_KERNEL_NAME(gelu)(vit_real *y, const vit_real *x, int64_t n)
+{
+    int64_t i = 0;
+    for (; i + VIT_LANES <= n; i += VIT_LANES)
+        vit_vector_store(y + i, gelu_vector(vit_vector_load(x + i)));
+    if (i < n)
+        vit_vector_store_part(y + i, gelu_vector(vit_vector_load_part(x + i, n - i, 0)), n - i);
+}
+
+static inline vit_vector sigmoid_vector(vit_vector x)
+{
+    return 1 / (1 + vit_vector_exp(-x));
+}
+
+void VIT_KERNEL_NAME(sigmoid)(vit_real *y, const vit_real *x, int64_t n)
+{
+    int64_t i = 0;
+    for (; i + VIT_LANES <= n; i += VIT_LANES)
+        vit_vector_store(y + i, sigmoid_vector(vit_vector_load(x + i)));
+    if (i < n)
+        vit_vector_store_part(y + i, sigmoid_vector(vit_vector_load_part(x + i, n - i, 0)), n - i);
+}

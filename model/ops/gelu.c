@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* gelu.c - y = x * (1 + erf(x / sqrt(2))) / 2, the exact form, computed as x * erfc(-x / sqrt(2)) / 2:
+ * no digit is lost where erf is close to -1.
+ * x, y: any equal shape.
+ * FLOPs: 5 per element (of the formula with erf). */
+#include "model/elementwise.h"
+#include "model/kernel_set.h"
+
+static void forward(const struct vit_step *step)
+{
+    vit_unary_forward(step, vit_kernels()->gelu);
+}
+
+static void cost(const struct vit_op *op, struct vit_cost *c)
+{
+    c->flops = 5 * vit_numel(op->out[0]);
+}
+
+const struct vit_op_def vit_op_gelu = {
+    .name = "gelu",
+    .op_class = VIT_CLASS_ELEMENTWISE,
+    .min_in = 1,
+    .max_in = 1,
+    .infer = vit_op_infer_same,
+    .cost = cost,
+    .cpu = (const struct vit_kernel[]){{.name = "vector", .forward = forward}, {0}},
+};

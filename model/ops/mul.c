@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* mul.c - y = a * b: elementwise product.
+ * a: (...), b: dims right-aligned to a's, each equal or 1 (numpy broadcasting of b only), y: shape of a.
+ * FLOPs: one per element. */
+#include "model/elementwise.h"
+#include "model/kernel_set.h"
+
+static void forward(const struct vit_step *step)
+{
+    const struct vit_kernel_set *set = vit_kernels();
+    vit_broadcast_forward(step, (struct vit_broadcast_kernel){.rows = set->mul_rows, .scalars = set->mul_scalars});
+}
+
+static void cost(const struct vit_op *op, struct vit_cost *c)
+{
+    c->flops = vit_numel(op->out[0]);
+}
+
+const struct vit_op_def vit_op_mul = {
+    .name = "mul",
+    .op_class = VIT_CLASS_ELEMENTWISE,
+    .min_in = 2,
+    .max_in = 2,
+    .infer = vit_broadcast_infer,
+    .cost = cost,
+    .cpu = (const struct vit_kernel[]){{.name = "rows", .forward = forward}, {0}},
+};

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* reduce_mean.c - mean over `length` consecutive axes from `axis` on, which vanish.
+ * x: (outer..., reduced..., inner...) -> y: (outer..., inner...); attributes: axis, length.
+ * FLOPs: one per element of x (n - 1 additions and a division per mean of n). */
+#include "model/base/parallel.h"
+#include "model/base/status.h"
+#include "model/elementwise.h"
+#include "model/kernel_set.h"
+
+struct job {
+    vit_real *y;       /* (outer, inner) */
+    const vit_real *x; /* (outer, n, inner) */
+    int64_t outer, n, inner;
+    int64_t per_piece; /* outer items if inner is 1, else columns */
+};
+
+static int infer(struct vit_op *op)
+{
+    const struct vit_tensor *x = op->in[0];
+    int axis = op->attr.axis;
+    int64_t length = op->attr.length, dim[VIT_MAX_DIMS];
+    int ndim = 0;
+    char text[VIT_SHAPE_TEXT];
+    if (axis < 0 || axis >= x->ndim || length < 1 || length > x->ndim - axis)
+        return vit_op_fail(op, "axis %d, length %lld: not axes of the input %s", axis, (long long)length,
+                           vit_shape_text(x, text));
+    for (int i = 0; i < x->ndim; i++)
+        if (i < axis || i >= axis + length)
+            dim[ndim++] = x->dim[i];
+    vit_op_shape(op, ndim, dim);
+    return VIT_OK;
+}
+
+static void rows_piece(void *context, int64_t piece, int worker)
+{
+    const struct job *job = context;
+    (void)worker;
+    int64_t row = piece * job->per_piece, rest = job->outer - row;
+    vit_kernels()->mean_rows(job->y + row, job->x + row * job->n, rest < job->per_piece ? rest : job->per_piece,
+                             job->n);
+}
+
+static void columns_piece(void *context, int64_t piece, int worker)
+{
+    const struct job *job = context;
+    (void)worker;
+    int64_t blocks = vit_piece_count(job->inner, job->per_piece);
+    int64_t outer = piece / blocks, column = piece % blocks * job->per_piece, rest = job->inner - column;
+    vit_kernels()->mean_columns(job->y + outer * job->inner + column, job->x + outer * job->n * job->inner + column,
+                                rest < job->per_piece ? rest : job->per_piece, job->n, job->inner);
+}
+
+static void forward(const struct vit_step *step)
+{
+    const struct vit_op *op = step->op;
+    const struct vit_tensor *x = op->in[0];
+    struct job job = {.y = op->out[0]->data, .x = x->data, .outer = 1, .n = 1, .inner = 1};
+    for (int i = 0; i < x->ndim; i++)
+        *(i < op->attr.axis ? &job.outer : i < op->attr.axis + op->attr.length ? &job.n : &job.inner) *= x->dim[i];
+    job.per_piece = vit_piece_rows(job.n);
+    if (job.inner == 1)
+        vit_parallel_for(step->pool, vit_piece_count(job.outer, job.per_piece), rows_piece, &job);
+    else
+        vit_parallel_for(step->pool, job.outer * vit_piece_count(job.inner, job.per_piece), columns_piece, &job);
+}
+
+static void cost(const struct vit_op *op, struct vit_cost *c)
+{
+    c->flops = vit_numel(op->in[0]);
+}
+
+const struct vit_op_def vit_op_reduce_mean = {
+    .name = "reduce_mean",
+    .op_class = VIT_CLASS_REDUCTION,
+    .min_in = 1,
+    .max_in = 1,
+    .infer = infer,
+    .cost = cost,
+    .cpu = (const struct vit_kernel[]){{.name = "double_sum", .forward = forward}, {0}},
+};

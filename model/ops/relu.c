@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* relu.c - y = max(x, 0); NaN stays NaN.
+ * x, y: any equal shape.
+ * FLOPs: one per element. */
+#include "model/elementwise.h"
+#include "model/kernel_set.h"
+
+static void forward(const struct vit_step *step)
+{
+    vit_unary_forward(step, vit_kernels()->relu);
+}
+
+static void cost(const struct vit_op *op, struct vit_cost *c)
+{
+    c->flops = vit_numel(op->out[0]);
+}
+
+const struct vit_op_def vit_op_relu = {
+    .name = "relu",
+    .op_class = VIT_CLASS_ELEMENTWISE,
+    .min_in = 1,
+    .max_in = 1,
+    .infer = vit_op_infer_same,
+    .cost = cost,
+    .cpu = (const struct vit_kernel[]){{.name = "vector", .forward = forward}, {0}},
+};

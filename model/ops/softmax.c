@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* softmax.c - y_i = exp(x_i - max x) / sum_j exp(x_j - max x), over the last axis.
+ * x, y: (..., n).
+ * FLOPs: 5 per element (maximum, subtraction, exponential, sum, division). */
+#include "model/base/parallel.h"
+#include "model/elementwise.h"
+#include "model/kernel_set.h"
+
+struct job {
+    vit_real *y;
+    const vit_real *x;
+    int64_t rows, n, rows_per_piece;
+};
+
+static int infer(struct vit_op *op)
+{
+    if (op->in[0]->ndim < 1)
+        return vit_op_fail(op, "input is a scalar, must have a last axis");
+    return vit_op_infer_same(op);
+}
+
+static void piece_of(void *context, int64_t piece, int worker)
+{
+    const struct job *job = context;
+    (void)worker;
+    int64_t row = piece * job->rows_per_piece, rest = job->rows - row;
+    vit_kernels()->softmax_rows(job->y + row * job->n, job->x + row * job->n,
+                                rest < job->rows_per_piece ? rest : job->rows_per_piece, job->n);
+}
+
+static void forward(const struct vit_step *step)
+{
+    const struct vit_tensor *x = step->op->in[0];
+    int64_t n = x->dim[x->ndim - 1];
+    struct job job = {.y = step->op->out[0]->data, .x = x->data, .n = n, .rows = vit_numel(x) / n};
+    job.rows_per_piece = vit_piece_rows(n);
+    vit_parallel_for(step->pool, vit_piece_count(job.rows, job.rows_per_piece), piece_of, &job);
+}
+
+static void cost(const struct vit_op *op, struct vit_cost *c)
+{
+    c->flops = 5 * vit_numel(op->out[0]);
+}
+
+const struct vit_op_def vit_op_softmax = {
+    .name = "softmax",
+    .op_class = VIT_CLASS_SOFTMAX,
+    .min_in = 1,
+    .max_in = 1,
+    .infer = infer,
+    .cost = cost,
+    .cpu = (const struct vit_kernel[]){{.name = "rows", .forward = forward}, {0}},
+};
