@@ -71,9 +71,14 @@ void VIT_KERNEL_NAME(transpose)(vit_real *y, const vit_real *x, const int64_t *n
     int64_t i = 0;
     while (i + BLOCK <= rows) {
         int64_t panel = rows - i < LINE ? (rows - i) / BLOCK * BLOCK : LINE;
-        for (int64_t j = 0; j < whole; j += BLOCK)
+        for (int64_t j = 0; j < whole; j += BLOCK) {
+            for (int64_t k = j; k < j + BLOCK; k++) { /* the next panel: its lines of y, and of x one in LINE columns */
+                __builtin_prefetch(y + k * y_stride + i + LINE, 1);
+                __builtin_prefetch(x + (i + LINE + k % LINE) * x_stride + k);
+            }
             for (int64_t k = i; k < i + panel; k += BLOCK)
                 transpose_block(y + j * y_stride + k, y_stride, x + k * x_stride + j, x_stride);
+        }
         for (int64_t j = whole; j < columns; j++)
             for (int64_t k = i; k < i + panel; k++)
                 y[j * y_stride + k] = x[k * x_stride + j];
