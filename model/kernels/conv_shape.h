@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* conv_shape.h - sizes that convolution kernels take as one array `const int64_t *shape`, and sizes of their scratch.
+ */
+#pragma once
+
+#include <stdint.h>
+
+enum {
+    VIT_CONV_CHANNELS, /* of the input */
+    VIT_CONV_HEIGHT,   /* of the input */
+    VIT_CONV_WIDTH,
+    VIT_CONV_OUT_HEIGHT,
+    VIT_CONV_OUT_WIDTH,
+    VIT_CONV_KERNEL,
+    VIT_CONV_STRIDE,
+    VIT_CONV_PAD,
+    VIT_CONV_SIZES
+};
+
+/* Columns of a panel, the packed right side of matrix products: a multiple of three vectors in every instruction set.
+ */
+enum { VIT_PANEL = 48 };
+
+/* The largest vector in elements: slack behind scratch that is read and written by whole vectors. */
+enum { VIT_SLACK = 16 };
+
+/* Depthwise scratch: the padded plane is split into stride * stride phases (row % stride, column % stride), so that
+ * each tap reads neighbouring elements for neighbouring outputs. Rows and columns of one phase: */
+static inline int64_t vit_phase_height(const int64_t *shape)
+{
+    return (shape[VIT_CONV_HEIGHT] + 2 * shape[VIT_CONV_PAD] + shape[VIT_CONV_STRIDE] - 1) / shape[VIT_CONV_STRIDE];
+}
+
+static inline int64_t vit_phase_width(const int64_t *shape)
+{
+    return (shape[VIT_CONV_WIDTH] + 2 * shape[VIT_CONV_PAD] + shape[VIT_CONV_STRIDE] - 1) / shape[VIT_CONV_STRIDE];
+}
+
+/* Elements of scratch for depthwise_planes: the phases, then the outputs at the width of a phase. */
+static inline int64_t vit_depthwise_scratch(const int64_t *shape)
+{
+    int64_t phase = vit_phase_height(shape) * vit_phase_width(shape) + 2 * VIT_SLACK;
+    int64_t stride = shape[VIT_CONV_STRIDE];
+    return stride * stride * phase + shape[VIT_CONV_OUT_HEIGHT] * vit_phase_width(shape) + 4 * VIT_SLACK;
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* panel_product.c - C (m, n) = A (m, k) B (k, n) for one panel of B: n <= VIT_PANEL columns, packed as (k, VIT_PANEL).
+ * A tile of C stays in registers over the whole k: TILE_ROWS rows of three vectors. A is read where it lies, one
+ * element broadcast at a time, so both of its orders are equally good. */
+#include "model/kernels/conv_shape.h"
+#include "model/kernels/isa.h"
+
+#include <stddef.h>
+
+#if VIT_VECTOR_BYTES == 64
+enum { TILE_ROWS = 8 }; /* 24 of 32 registers hold the tile */
+#else
+enum { TILE_ROWS = 4 }; /* 12 of 16 */
+#endif
+enum { TILE_VECTORS = 3 };
+
+struct tile {
+    vit_real *c;
+    int64_t ldc;
+    const vit_real *row[TILE_ROWS]; /* rows of A; behind the last row the last again, its results are not stored */
+    int64_t a_column;               /* elements between columns of A */
+    const vit_real *panel;
+    const vit_real *row_bias, *column_bias; /* (m), (n) or NULL */
+    int m, n;
+    int64_t k;
+};
+
+static inline vit_vector load(const vit_real *p)
+{
+    return *(const vit_vector *)p;
+}
+
+static inline void store(vit_real *p, vit_vector value, int64_t n)
+{
+    if (n >= VIT_LANES) {
+        *(vit_vector *)p = value;
+        return;
+    }
+    for (int64_t i = 0; i < n; i++)
+        p[i] = value[i];
+}
+
+static inline vit_vector load_part(const vit_real *p, int64_t n)
+{
+    if (n >= VIT_LANES)
+        return load(p);
+    vit_vector value = {0};
+    for (int64_t i = 0; i < n; i++)
+        value[i] = p[i];
+    return value;
+}
+
+static inline __attribute__((always_inline)) void multiply_tile(const struct tile *t, const int vectors)
+{
+    vit_vector sum[TILE_ROWS][TILE_VECTORS];
+    for (int i = 0; i < TILE_ROWS; i++)
+        for (int v = 0; v < vectors; v++)
+            sum[i][v] = (vit_vector){0};
+    const vit_real *panel = t->panel;
+    const int64_t a_column = t->a_column;
+    const vit_real *row[TILE_ROWS];
+    for (int i = 0; i < TILE_ROWS; i++)
+        row[i] = t->row[i];
+    for (int64_t k = 0; k < t->k; k++) {
+        vit_vector b[TILE_VECTORS];
+        for (int v = 0; v < vectors; v++)
+            b[v] = load(panel + v * VIT_LANES);
+        for (int i = 0; i < TILE_ROWS; i++)
+            for (int v = 0; v < vectors; v++)
+                sum[i][v] += row[i][k * a_column] * b[v];
+        panel += VIT_PANEL;
+    }
+    for (int v = 0; v < vectors; v++) {
+        int first = v * VIT_LANES;
+        vit_vector bias = t->column_bias ? load_part(t->column_bias + first, t->n - first) : (vit_vector){0};
+        for (int i = 0; i < TILE_ROWS; i++)
+            if (i < t->m)
+                store(t->c + i * t->ldc + first, sum[i][v] + bias + (t->row_bias ? t->row_bias[i] : 0), t->n - first);
+    }
+}
+
+static void multiply_tile_1(const struct tile *t)
+{
+    multiply_tile(t, 1);
+}
+
+static void multiply_tile_2(const struct tile *t)
+{
+    multiply_tile(t, 2);
+}
+
+static void multiply_tile_3(const struct tile *t)
+{
+    multiply_tile(t, 3);
+}
+
+/* c (m, n; ldc), a (m, k) with a_row elements between rows and a_column between columns, panel (k, VIT_PANEL),
+ * row_bias (m) and column_bias (n) or NULL, size {m, n, k}; n <= VIT_PANEL. */
+void VIT_KERNEL_NAME(panel_product)(vit_real *c, int64_t ldc, const vit_real *a, int64_t a_row, int64_t a_column,
+                                    const vit_real *panel, const vit_real *row_bias, const vit_real *column_bias,
+                                    const int64_t size[3])
+{
+    enum { TILE = TILE_VECTORS * VIT_LANES };
+    static void (*const multiply[])(const struct tile *) = {multiply_tile_1, multiply_tile_2, multiply_tile_3};
+    const int64_t m = size[0], n = size[1];
+    for (int64_t j = 0; j < n; j += TILE) {
+        int columns = (int)(n - j < TILE ? n - j : TILE);
+        for (int64_t i = 0; i < m; i += TILE_ROWS) {
+            struct tile t = {.c = c + i * ldc + j,
+                             .ldc = ldc,
+                             .a_column = a_column,
+                             .panel = panel + j,
+                             .row_bias = row_bias ? row_bias + i : NULL,
+                             .column_bias = column_bias ? column_bias + j : NULL,
+                             .m = (int)(m - i < TILE_ROWS ? m - i : TILE_ROWS),
+                             .n = columns,
+                             .k = size[2]};
+            for (int r = 0; r < TILE_ROWS; r++)
+                t.row[r] = a + (i + (r < t.m ? r : t.m - 1)) * a_row;
+            multiply[(columns - 1) / VIT_LANES](&t);
+        }
+    }
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* conv2d: y[b, o, i, j] = bias[o] + sum over c, u, v of w[o, c, u, v] * x[b, c, i * stride + u - pad, j * stride + v -
+ * pad] (zero outside x). x (B, Cin, H, W), w (Cout, Cin, k, k), [bias (Cout)] -> y (B, Cout, Ho, Wo), Ho = (H + 2 pad -
+ * k) / stride + 1. Attributes: kernel, stride, pad. MACs: B * Ho * Wo * Cout * Cin * k * k; FLOPs: 2 MACs + one per
+ * output with a bias.
+ *
+ * As a matrix product: w (Cout, K) times the windows (K, B * Ho * Wo), K = Cin * k * k. The windows of VIT_PANEL
+ * outputs at a time are packed into scratch, where they stay while all of w passes; no full copy of the windows ever
+ * exists. */
+#include "model/base/parallel.h"
+#include "model/base/status.h"
+#include "model/kernel_set.h"
+#include "model/kernels/conv_shape.h"
+#include "model/plan.h"
+
+#include <string.h>
+
+struct convolution {
+    const vit_real *x, *w, *bias;
+    vit_real *y, *scratch;
+    int64_t shape[VIT_CONV_SIZES];
+    int64_t out_channels, k;
+    int64_t columns;       /* outputs of one channel over all images */
+    int64_t piece_columns; /* a multiple of VIT_PANEL */
+};
+
+static int infer(struct vit_op *op)
+{
+    const struct vit_tensor *x = op->in[0], *w = op->in[1];
+    const int kernel = op->attr.kernel, stride = op->attr.stride, pad = op->attr.pad;
+    char a[VIT_SHAPE_TEXT], b[VIT_SHAPE_TEXT];
+    if (x->ndim != 4 || w->ndim != 4)
+        return vit_op_fail(op, "input %s and weight %s must have 4 dims", vit_shape_text(x, a), vit_shape_text(w, b));
+    if (kernel < 1 || stride < 1 || pad < 0)
+        return vit_op_fail(op, "kernel %d and stride %d must be at least 1, pad %d at least 0", kernel, stride, pad);
+    if (w->dim[1] != x->dim[1] || w->dim[2] != kernel || w->dim[3] != kernel)
+        return vit_op_fail(op, "weight %s must be (outputs, %lld, %d, %d) for input %s", vit_shape_text(w, a),
+                           (long long)x->dim[1], kernel, kernel, vit_shape_text(x, b));
+    if (op->n_in > 2 && (op->in[2]->ndim != 1 || op->in[2]->dim[0] != w->dim[0]))
+        return vit_op_fail(op, "bias %s must be (%lld,)", vit_shape_text(op->in[2], a), (long long)w->dim[0]);
+    if (x->dim[2] + 2 * pad < kernel || x->dim[3] + 2 * pad < kernel)
+        return vit_op_fail(op, "input %s with pad %d is smaller than the kernel %d", vit_shape_text(x, a), pad, kernel);
+    const int64_t dim[4] = {x->dim[0], w->dim[0], (x->dim[2] + 2 * pad - kernel) / stride + 1,
+                            (x->dim[3] + 2 * pad - kernel) / stride + 1};
+    vit_op_shape(op, 4, dim);
+    return VIT_OK;
+}
+
+static void count(const struct vit_op *op, struct vit_cost *cost)
+{
+    const int64_t outputs = vit_numel(op->out[0]);
+    cost->macs = outputs * (vit_numel(op->in[1]) / op->in[1]->dim[0]);
+    cost->flops = 2 * cost->macs + (op->n_in > 2 ? outputs : 0);
+}
+
+static struct convolution describe(const struct vit_op *op)
+{
+    const struct vit_tensor *x = op->in[0], *y = op->out[0];
+    struct convolution c = {.x = x->data,
+                            .w = op->in[1]->data,
+                            .bias = op->n_in > 2 ? op->in[2]->data : NULL,
+                            .y = y->data,
+                            .shape = {[VIT_CONV_CHANNELS] = x->dim[1],
+                                      [VIT_CONV_HEIGHT] = x->dim[2],
+                                      [VIT_CONV_WIDTH] = x->dim[3],
+                                      [VIT_CONV_OUT_HEIGHT] = y->dim[2],
+                                      [VIT_CONV_OUT_WIDTH] = y->dim[3],
+                                      [VIT_CONV_KERNEL] = op->attr.kernel,
+                                      [VIT_CONV_STRIDE] = op->attr.stride,
+                                      [VIT_CONV_PAD] = op->attr.pad},
+                            .out_channels = y->dim[1],
+                            .k = x->dim[1] * op->attr.kernel * op->attr.kernel,
+                            .columns = y->dim[0] * y->dim[2] * y->dim[3]};
+    /* A map in one stride-1 piece of 1x1 windows has no row ends that matter. */
+    if (op->attr.kernel == 1 && op->attr.stride == 1 && op->attr.pad == 0) {
+        c.shape[VIT_CONV_WIDTH] = c.shape[VIT_CONV_OUT_WIDTH] = x->dim[2] * x->dim[3];
+        c.shape[VIT_CONV_HEIGHT] = c.shape[VIT_CONV_OUT_HEIGHT] = 1;
+    }
+    enum { PIECE_MACS = 4000000 };
+    const int64_t panel_macs = VIT_PANEL * c.k * c.out_channels;
+    c.piece_columns = panel_macs < PIECE_MACS ? PIECE_MACS / panel_macs * VIT_PANEL : VIT_PANEL;
+    return c;
+}
+
+/* Results of this many channels wait in scratch while a panel spans several images. */
+enum { CHUNK = 32 };
+
+static size_t scratch_elements(const struct convolution *c)
+{
+    return (size_t)((c->k + CHUNK) * VIT_PANEL);
+}
+
+static size_t workspace(const struct vit_op *op, int threads)
+{
+    const struct convolution c = describe(op);
+    return (size_t)threads * scratch_elements(&c) * sizeof(vit_real);
+}
+
+/* y of `channels` channels from first: result (channels, VIT_PANEL) to the images that its columns belong to. */
+static void scatter(const struct convolution *c, const vit_real *result, const int64_t channel[2],
+                    const int64_t range[2])
+{
+    const int64_t pixels = c->shape[VIT_CONV_OUT_HEIGHT] * c->shape[VIT_CONV_OUT_WIDTH];
+    for (int64_t column = 0; column < range[1];) {
+        const int64_t image = (range[0] + column) / pixels, at = (range[0] + column) % pixels;
+        const int64_t length = pixels - at < range[1] - column ? pixels - at : range[1] - column;
+        vit_real *to = c->y + (image * c->out_channels + channel[0]) * pixels + at;
+        for (int64_t o = 0; o < channel[1]; o++)
+            memcpy(to + o * pixels, result + o * VIT_PANEL + column, (size_t)length * sizeof *to);
+        column += length;
+    }
+}
+
+static void multiply_panel(const struct convolution *c, vit_real *panel, const int64_t range[2])
+{
+    const int64_t pixels = c->shape[VIT_CONV_OUT_HEIGHT] * c->shape[VIT_CONV_OUT_WIDTH];
+    const int64_t image = range[0] / pixels, at = range[0] % pixels;
+    vit_kernels()->panel_windows(panel, c->x, c->shape, range);
+    if (at + range[1] <= pixels) {
+        vit_kernels()->panel_product(c->y + image * c->out_channels * pixels + at, pixels, c->w, c->k, 1, panel,
+                                     c->bias, NULL, (const int64_t[]){c->out_channels, range[1], c->k});
+        return;
+    }
+    vit_real *result = panel + c->k * VIT_PANEL;
+    for (int64_t first = 0; first < c->out_channels; first += CHUNK) {
+        const int64_t channel[2] = {first, c->out_channels - first < CHUNK ? c->out_channels - first : CHUNK};
+        vit_kernels()->panel_product(result, VIT_PANEL, c->w + first * c->k, c->k, 1, panel,
+                                     c->bias ? c->bias + first : NULL, NULL,
+                                     (const int64_t[]){channel[1], range[1], c->k});
+        scatter(c, result, channel, range);
+    }
+}
+
+static void multiply_piece(void *context, int64_t piece, int worker)
+{
+    const struct convolution *c = context;
+    vit_real *panel = c->scratch + (size_t)worker * scratch_elements(c);
+    const int64_t first = piece * c->piece_columns;
+    const int64_t end = first + c->piece_columns < c->columns ? first + c->piece_columns : c->columns;
+    for (int64_t column = first; column < end; column += VIT_PANEL)
+        multiply_panel(c, panel, (const int64_t[]){column, end - column < VIT_PANEL ? end - column : VIT_PANEL});
+}
+
+static void forward(const struct vit_step *step)
+{
+    struct convolution c = describe(step->op);
+    c.scratch = step->workspace;
+    vit_parallel_for(step->pool, (c.columns + c.piece_columns - 1) / c.piece_columns, multiply_piece, &c);
+}
+
+static const struct vit_kernel kernels[] = {{.name = "panel_windows", .workspace = workspace, .forward = forward}, {0}};
+
+const struct vit_op_def vit_op_conv2d = {.name = "conv2d",
+                                         .op_class = VIT_CLASS_CONV,
+                                         .min_in = 2,
+                                         .max_in = 3,
+                                         .outputs = 1,
+                                         .infer = infer,
+                                         .cost = count,
+                                         .cpu = kernels};

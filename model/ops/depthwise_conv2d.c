@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* depthwise_conv2d: y[b, c, i, j] = bias[c] + sum over u, v of w[c, 0, u, v] * x[b, c, i * stride + u - pad, j * stride
+ * + v - pad] (zero outside x). x (B, C, H, W), w (C, 1, k, k), [bias (C)] -> y (B, C, Ho, Wo), Ho = (H + 2 pad - k) /
+ * stride + 1. Attributes: kernel (1 to 7), stride, pad. MACs: B * C * Ho * Wo * k * k; FLOPs: 2 MACs + one per output
+ * with a bias. The arithmetic is in model/kernels/depthwise.c. */
+#include "model/base/parallel.h"
+#include "model/base/status.h"
+#include "model/kernel_set.h"
+#include "model/kernels/conv_shape.h"
+#include "model/plan.h"
+
+enum { MAX_KERNEL = 7 };
+
+struct planes {
+    const vit_real *x, *w, *bias;
+    vit_real *y, *scratch;
+    int64_t shape[VIT_CONV_SIZES];
+    int64_t channels, total; /* planes of one image and of all */
+    int64_t piece;           /* planes per piece */
+};
+
+static int infer(struct vit_op *op)
+{
+    const struct vit_tensor *x = op->in[0], *w = op->in[1];
+    const int kernel = op->attr.kernel, stride = op->attr.stride, pad = op->attr.pad;
+    char a[VIT_SHAPE_TEXT], b[VIT_SHAPE_TEXT];
+    if (x->ndim != 4 || w->ndim != 4)
+        return vit_op_fail(op, "input %s and weight %s must have 4 dims", vit_shape_text(x, a), vit_shape_text(w, b));
+    if (kernel < 1 || kernel > MAX_KERNEL || stride < 1 || pad < 0)
+        return vit_op_fail(op, "kernel %d must be 1 to %d, stride %d at least 1, pad %d at least 0", kernel, MAX_KERNEL,
+                           stride, pad);
+    if (w->dim[0] != x->dim[1] || w->dim[1] != 1 || w->dim[2] != kernel || w->dim[3] != kernel)
+        return vit_op_fail(op, "weight %s must be (%lld, 1, %d, %d) for input %s", vit_shape_text(w, a),
+                           (long long)x->dim[1], kernel, kernel, vit_shape_text(x, b));
+    if (op->n_in > 2 && (op->in[2]->ndim != 1 || op->in[2]->dim[0] != w->dim[0]))
+        return vit_op_fail(op, "bias %s must be (%lld,)", vit_shape_text(op->in[2], a), (long long)w->dim[0]);
+    if (x->dim[2] + 2 * pad < kernel || x->dim[3] + 2 * pad < kernel)
+        return vit_op_fail(op, "input %s with pad %d is smaller than the kernel %d", vit_shape_text(x, a), pad, kernel);
+    const int64_t dim[4] = {x->dim[0], x->dim[1], (x->dim[2] + 2 * pad - kernel) / stride + 1,
+                            (x->dim[3] + 2 * pad - kernel) / stride + 1};
+    vit_op_shape(op, 4, dim);
+    return VIT_OK;
+}
+
+static void count(const struct vit_op *op, struct vit_cost *cost)
+{
+    const int64_t outputs = vit_numel(op->out[0]);
+    cost->macs = outputs * op->attr.kernel * op->attr.kernel;
+    cost->flops = 2 * cost->macs + (op->n_in > 2 ? outputs : 0);
+}
+
+static struct planes describe(const struct vit_op *op)
+{
+    const struct vit_tensor *x = op->in[0], *y = op->out[0];
+    struct planes p = {.x = x->data,
+                       .w = op->in[1]->data,
+                       .bias = op->n_in > 2 ? op->in[2]->data : NULL,
+                       .y = y->data,
+                       .shape = {[VIT_CONV_HEIGHT] = x->dim[2],
+                                 [VIT_CONV_WIDTH] = x->dim[3],
+                                 [VIT_CONV_OUT_HEIGHT] = y->dim[2],
+                                 [VIT_CONV_OUT_WIDTH] = y->dim[3],
+                                 [VIT_CONV_KERNEL] = op->attr.kernel,
+                                 [VIT_CONV_STRIDE] = op->attr.stride,
+                                 [VIT_CONV_PAD] = op->attr.pad},
+                       .channels = x->dim[1],
+                       .total = x->dim[0] * x->dim[1]};
+    /* The padding of a plane costs about as much as 8 taps. */
+    enum { PIECE_MACS = 500000 };
+    const int64_t plane_macs = y->dim[2] * y->dim[3] * (op->attr.kernel * op->attr.kernel + 8);
+    p.piece = plane_macs < PIECE_MACS ? PIECE_MACS / plane_macs : 1;
+    return p;
+}
+
+/* Elements per worker, whole cache lines. */
+static size_t scratch_elements(const struct planes *p)
+{
+    return ((size_t)vit_depthwise_scratch(p->shape) + VIT_SLACK - 1) / VIT_SLACK * VIT_SLACK;
+}
+
+static size_t workspace(const struct vit_op *op, int threads)
+{
+    const struct planes p = describe(op);
+    return (size_t)threads * scratch_elements(&p) * sizeof(vit_real);
+}
+
+/* The kernel takes planes whose weights follow one another: a piece is cut where an image ends. */
+static void convolve_piece(void *context, int64_t piece, int worker)
+{
+    const struct planes *p = context;
+    int64_t shape[VIT_CONV_SIZES];
+    for (int i = 0; i < VIT_CONV_SIZES; i++)
+        shape[i] = p->shape[i];
+    const int64_t in_plane = shape[VIT_CONV_HEIGHT] * shape[VIT_CONV_WIDTH];
+    const int64_t out_plane = shape[VIT_CONV_OUT_HEIGHT] * shape[VIT_CONV_OUT_WIDTH];
+    const int64_t taps = shape[VIT_CONV_KERNEL] * shape[VIT_CONV_KERNEL];
+    const int64_t end = (piece + 1) * p->piece < p->total ? (piece + 1) * p->piece : p->total;
+    for (int64_t plane = piece * p->piece; plane < end;) {
+        const int64_t channel = plane % p->channels, left = p->channels - channel;
+        shape[VIT_CONV_CHANNELS] = left < end - plane ? left : end - plane;
+        vit_kernels()->depthwise_planes(p->y + plane * out_plane, p->x + plane * in_plane, p->w + channel * taps,
+                                        p->bias ? p->bias + channel : NULL,
+                                        p->scratch + (size_t)worker * scratch_elements(p), shape);
+        plane += shape[VIT_CONV_CHANNELS];
+    }
+}
+
+static void forward(const struct vit_step *step)
+{
+    struct planes p = describe(step->op);
+    p.scratch = step->workspace;
+    vit_parallel_for(step->pool, (p.total + p.piece - 1) / p.piece, convolve_piece, &p);
+}
+
+static const struct vit_kernel kernels[] = {{.name = "padded_planes", .workspace = workspace, .forward = forward}, {0}};
+
+const struct vit_op_def vit_op_depthwise_conv2d = {.name = "depthwise_conv2d",
+                                                   .op_class = VIT_CLASS_CONV,
+                                                   .min_in = 2,
+                                                   .max_in = 3,
+                                                   .outputs = 1,
+                                                   .infer = infer,
+                                                   .cost = count,
+                                                   .cpu = kernels};

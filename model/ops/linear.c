@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/* linear: y[m, n] = bias[n] + sum over k of x[m, k] * w[n, k]. x (..., K), w (N, K), [bias (N)] -> y (..., N); M is the
+ * product of the leading dims. MACs: M * N * K; FLOPs: 2 MACs + one per output with a bias.
+ *
+ * "panels": w is packed once per call into panels of VIT_PANEL outputs, then pieces of rows by panels are multiplied.
+ * "blas": few rows do not pay for the packing. */
+#include "model/base/parallel.h"
+#include "model/base/status.h"
+#include "model/blas.h"
+#include "model/kernel_set.h"
+#include "model/kernels/conv_shape.h"
+#include "model/plan.h"
+
+struct product {
+    const vit_real *x, *w, *bias;
+    vit_real *y, *panels; /* panels (panels of N, K, VIT_PANEL) */
+    int64_t m, n, k;
+    int64_t rows, columns; /* of a piece */
+};
+
+static int infer(struct vit_op *op)
+{
+    const struct vit_tensor *x = op->in[0], *w = op->in[1];
+    char a[VIT_SHAPE_TEXT], b[VIT_SHAPE_TEXT];
+    if (x->ndim < 1 || w->ndim != 2 || w->dim[1] != x->dim[x->ndim - 1])
+        return vit_op_fail(op, "weight %s must be (outputs, %lld) for input %s", vit_shape_text(w, a),
+                           (long long)(x->ndim ? x->dim[x->ndim - 1] : 0), vit_shape_text(x, b));
+    if (op->n_in > 2 && (op->in[2]->ndim != 1 || op->in[2]->dim[0] != w->dim[0]))
+        return vit_op_fail(op, "bias %s must be (%lld,)", vit_shape_text(op->in[2], a), (long long)w->dim[0]);
+    int64_t dim[VIT_MAX_DIMS];
+    for (int i = 0; i + 1 < x->ndim; i++)
+        dim[i] = x->dim[i];
+    dim[x->ndim - 1] = w->dim[0];
+    vit_op_shape(op, x->ndim, dim);
+    return VIT_OK;
+}
+
+static void count(const struct vit_op *op, struct vit_cost *cost)
+{
+    const int64_t outputs = vit_numel(op->out[0]);
+    cost->macs = outputs * op->in[1]->dim[1];
+    cost->flops = 2 * cost->macs + (op->n_in > 2 ? outputs : 0);
+}
+
+static struct product describe(const struct vit_op *op)
+{
+    const struct vit_tensor *w = op->in[1];
+    return (struct product){.x = op->in[0]->data,
+                            .w = w->data,
+                            .bias = op->n_in > 2 ? op->in[2]->data : NULL,
+                            .y = op->out[0]->data,
+                            .m = w->dim[0] ? vit_numel(op->out[0]) / w->dim[0] : 0,
+                            .n = w->dim[0],
+                            .k = w->dim[1]};
+}
+
+static int64_t pieces_of(int64_t n, int64_t piece)
+{
+    return (n + piece - 1) / piece;
+}
+
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static bool has_many_rows(const struct vit_op *op)
+{
+    enum { FEW_ROWS = 40 };
+    const struct product p = describe(op);
+    return p.m > FEW_ROWS;
+}
+
+static size_t panels_workspace(const struct vit_op *op, int threads)
+{
+    (void)threads;
+    const struct product p = describe(op);
+    return (size_t)(pieces_of(p.n, VIT_PANEL) * VIT_PANEL * p.k) * sizeof(vit_real);
+}
+
+static void pack_piece(void *context, int64_t piece, int worker)
+{
+    (void)worker;
+    const struct product *p = context;
+    const int64_t first = piece * VIT_PANEL;
+    vit_kernels()->panel_columns(p->panels + first * p->k, p->w + first * p->k, p->k,
+                                 (const int64_t[]){p->k, smaller(VIT_PANEL, p->n - first)});
+}
+
+static void multiply_piece(void *context, int64_t piece, int worker)
+{
+    (void)worker;
+    const struct product *p = context;
+    const int64_t across = pieces_of(p->n, p->columns);
+    const int64_t row = piece / across * p->rows, first = piece % across * p->columns;
+    const int64_t end = smaller(p->n, first + p->columns);
+    for (int64_t column = first; column < end; column += VIT_PANEL)
+        vit_kernels()->panel_product(
+            p->y + row * p->n + column, p->n, p->x + row * p->k, p->k, 1, p->panels + column * p->k, NULL,
+            p->bias ? p->bias + column : NULL,
+            (const int64_t[]){smaller(p->rows, p->m - row), smaller(VIT_PANEL, end - column), p->k});
+}
+
+static void panels_forward(const struct vit_step *step)
+{
+    enum { ROWS = 96, PIECE_MACS = 5000000 };
+    struct product p = describe(step->op);
+    p.panels = step->workspace;
+    p.rows = ROWS;
+    const int64_t panel_macs = ROWS * VIT_PANEL * p.k;
+    p.columns = panel_macs < PIECE_MACS ? PIECE_MACS / panel_macs * VIT_PANEL : VIT_PANEL;
+    vit_parallel_for(step->pool, pieces_of(p.n, VIT_PANEL), pack_piece, &p);
+    vit_parallel_for(step->pool, pieces_of(p.m, p.rows) * pieces_of(p.n, p.columns), multiply_piece, &p);
+}
+
+static void blas_piece(void *context, int64_t piece, int worker)
+{
+    (void)worker;
+    const struct product *p = context;
+    const int64_t first = piece * p->columns, columns = smaller(p->columns, p->n - first);
+    for (int64_t m = 0; p->bias && m < p->m; m++)
+        for (int64_t n = 0; n < columns; n++)
+            p->y[m * p->n + first + n] = p->bias[first + n];
+    vit_gemm(&(struct vit_gemm){.trans_b = true,
+                                .m = (int)p->m,
+                                .n = (int)columns,
+                                .k = (int)p->k,
+                                .alpha = 1,
+                                .beta = p->bias ? 1 : 0,
+                                .a = p->x,
+                                .lda = (int)p->k,
+                                .b = p->w + first * p->k,
+                                .ldb = (int)p->k,
+                                .c = p->y + first,
+                                .ldc = (int)p->n});
+}
+
+static void blas_forward(const struct vit_step *step)
+{
+    enum { PIECE_WEIGHTS = 100000 };
+    struct product p = describe(step->op);
+    p.columns = p.k < PIECE_WEIGHTS ? PIECE_WEIGHTS / p.k : 1;
+    vit_parallel_for(step->pool, pieces_of(p.n, p.columns), blas_piece, &p);
+}
+
+static const struct vit_kernel kernels[] = {
+    {.name = "panels", .supports = has_many_rows, .workspace = panels_workspace, .forward = panels_forward},
+    {.name = "blas", .forward = blas_forward},
+    {0}};
+
+const struct vit_op_def vit_op_linear = {.name = "linear",
+                                         .op_class = VIT_CLASS_GEMM,
+                                         .min_in = 2,
+                                         .max_in = 3,
+                                         .outputs = 1,
+                                         .infer = infer,
+                                         .cost = count,
+                                         .cpu = kernels};

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* matmul: c = op(a) op(b) for each matrix of a batch; op transposes the last two dims where trans_a, trans_b say so.
+ * op(a) (..., M, K), op(b) (..., K, N), leading dims equal -> c (..., M, N). MACs: batch * M * N * K; FLOPs: 2 MACs.
+ *
+ * Each right side is packed into panels of VIT_PANEL columns; the left side is read where it lies, in either order. */
+#include "model/base/parallel.h"
+#include "model/base/status.h"
+#include "model/kernel_set.h"
+#include "model/kernels/conv_shape.h"
+#include "model/plan.h"
+
+struct product {
+    const vit_real *a, *b;
+    vit_real *c, *scratch;
+    bool trans_a, trans_b;
+    int64_t batch, m, n, k;
+    int64_t rows;     /* of a matrix, per piece: all where a piece has several matrices */
+    int64_t matrices; /* per piece: 1 where a matrix has several pieces */
+};
+
+static int infer(struct vit_op *op)
+{
+    const struct vit_tensor *a = op->in[0], *b = op->in[1];
+    const int last = a->ndim - 1;
+    char text_a[VIT_SHAPE_TEXT], text_b[VIT_SHAPE_TEXT];
+    bool fits = a->ndim >= 2 && b->ndim == a->ndim;
+    for (int i = 0; fits && i < last - 1; i++)
+        fits = a->dim[i] == b->dim[i];
+    if (!fits || a->dim[last - op->attr.trans_a] != b->dim[last - !op->attr.trans_b])
+        return vit_op_fail(op, "%s%s times %s%s: leading dims must be equal, and the inner dims",
+                           vit_shape_text(a, text_a), op->attr.trans_a ? " transposed" : "", vit_shape_text(b, text_b),
+                           op->attr.trans_b ? " transposed" : "");
+    int64_t dim[VIT_MAX_DIMS];
+    for (int i = 0; i < last - 1; i++)
+        dim[i] = a->dim[i];
+    dim[last - 1] = a->dim[last - !op->attr.trans_a];
+    dim[last] = b->dim[last - op->attr.trans_b];
+    vit_op_shape(op, a->ndim, dim);
+    return VIT_OK;
+}
+
+static struct product describe(const struct vit_op *op)
+{
+    const struct vit_tensor *a = op->in[0], *c = op->out[0];
+    struct product p = {.a = a->data,
+                        .b = op->in[1]->data,
+                        .c = c->data,
+                        .trans_a = op->attr.trans_a,
+                        .trans_b = op->attr.trans_b,
+                        .batch = 1,
+                        .m = c->dim[c->ndim - 2],
+                        .n = c->dim[c->ndim - 1],
+                        .k = a->dim[a->ndim - 1 - op->attr.trans_a]};
+    for (int i = 0; i < c->ndim - 2; i++)
+        p.batch *= c->dim[i];
+    enum { PIECE_MACS = 4000000, ROW_STEP = 8 };
+    const int64_t row_macs = p.n * p.k + 1, macs = p.m * row_macs;
+    p.matrices = macs < PIECE_MACS ? PIECE_MACS / (macs + 1) + 1 : 1;
+    p.rows = macs < PIECE_MACS ? p.m : (PIECE_MACS / row_macs / ROW_STEP + 1) * ROW_STEP;
+    return p;
+}
+
+static void count(const struct vit_op *op, struct vit_cost *cost)
+{
+    cost->macs = vit_numel(op->out[0]) * op->in[0]->dim[op->in[0]->ndim - 1 - op->attr.trans_a];
+    cost->flops = 2 * cost->macs;
+}
+
+static size_t workspace(const struct vit_op *op, int threads)
+{
+    return (size_t)threads * (size_t)(describe(op).k * VIT_PANEL) * sizeof(vit_real);
+}
+
+/* Rows [row, row + rows) of one matrix. */
+static void multiply(const struct product *p, int64_t matrix, int64_t row, vit_real *panel)
+{
+    const int64_t rows = p->m - row < p->rows ? p->m - row : p->rows;
+    const vit_real *a = p->a + matrix * p->m * p->k + row * (p->trans_a ? 1 : p->k);
+    const vit_real *b = p->b + matrix * p->k * p->n;
+    vit_real *c = p->c + (matrix * p->m + row) * p->n;
+    for (int64_t column = 0; column < p->n; column += VIT_PANEL) {
+        const int64_t columns = p->n - column < VIT_PANEL ? p->n - column : VIT_PANEL;
+        const int64_t size[2] = {p->k, columns};
+        if (p->trans_b)
+            vit_kernels()->panel_columns(panel, b + column * p->k, p->k, size);
+        else
+            vit_kernels()->panel_rows(panel, b + column, p->n, size);
+        vit_kernels()->panel_product(c + column, p->n, a, p->trans_a ? 1 : p->k, p->trans_a ? p->m : 1, panel, NULL,
+                                     NULL, (const int64_t[]){rows, columns, p->k});
+    }
+}
+
+static void multiply_piece(void *context, int64_t piece, int worker)
+{
+    const struct product *p = context;
+    vit_real *panel = p->scratch + worker * p->k * VIT_PANEL;
+    const int64_t down = (p->m + p->rows - 1) / p->rows;
+    if (down > 1) {
+        multiply(p, piece / down, piece % down * p->rows, panel);
+        return;
+    }
+    for (int64_t matrix = piece * p->matrices; matrix < (piece + 1) * p->matrices && matrix < p->batch; matrix++)
+        multiply(p, matrix, 0, panel);
+}
+
+static void forward(const struct vit_step *step)
+{
+    struct product p = describe(step->op);
+    p.scratch = step->workspace;
+    const int64_t down = p.rows > 0 ? (p.m + p.rows - 1) / p.rows : 0;
+    const int64_t pieces = down > 1 ? p.batch * down : (p.batch + p.matrices - 1) / p.matrices;
+    vit_parallel_for(step->pool, pieces, multiply_piece, &p);
+}
+
+static const struct vit_kernel kernels[] = {{.name = "panels", .workspace = workspace, .forward = forward}, {0}};
+
+const struct vit_op_def vit_op_matmul = {.name = "matmul",
+                                         .op_class = VIT_CLASS_GEMM,
+                                         .min_in = 2,
+                                         .max_in = 2,
+                                         .outputs = 1,
+                                         .infer = infer,
+                                         .cost = count,
+                                         .cpu = kernels};
