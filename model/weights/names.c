@@ -137,17 +137,18 @@ static const char *apply_beginning(const struct vit_name_rule *rule, const char 
 bool vit_naming_apply(const struct vit_naming *naming, const char *name, char result[VIT_NAME_TEXT])
 {
     const char *rest = apply_beginning(naming->beginning, name, result);
-    size_t used = strlen(result), length = strlen(rest);
-    const char *ending = "";
-    for (const struct vit_name_rule *rule = naming->ending; rule->from; rule++) {
-        if (ends(rest, rule->from)) {
-            length -= strlen(rule->from);
-            ending = rule->to;
-            break;
-        }
-    }
-    if (used + length + strlen(ending) >= VIT_NAME_TEXT)
+    size_t used = strlen(result), length = used + strlen(rest);
+    if (length >= VIT_NAME_TEXT)
         return false;
-    snprintf(result + used, VIT_NAME_TEXT - used, "%.*s%s", (int)length, rest, ending);
+    strcpy(result + used, rest);
+    for (const struct vit_name_rule *rule = naming->ending; rule->from; rule++) {
+        if (!ends(result, rule->from))
+            continue;
+        size_t kept = length - strlen(rule->from);
+        if (kept + strlen(rule->to) >= VIT_NAME_TEXT)
+            return false;
+        strcpy(result + kept, rule->to);
+        break;
+    }
     return true;
 }

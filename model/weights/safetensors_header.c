@@ -99,6 +99,15 @@ static int scan_header(const char *name, const unsigned char *text, size_t size)
     return depth ? vit_fail(VIT_EFORMAT, "%s: header ends within its JSON object", name) : VIT_OK;
 }
 
+/* Text that is repeated in messages must keep them on one line. */
+static int check_plain(const struct vit_safetensors *file, const char *text, const char *what)
+{
+    for (const char *c = text; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            return vit_fail(VIT_EFORMAT, "%s: control character 0x%02x in %s", file->name, (unsigned)*c, what);
+    return VIT_OK;
+}
+
 static int read_integer(const struct vit_safetensors *file, const char *tensor, const cJSON *item, int64_t *value)
 {
     if (!cJSON_IsNumber(item))
@@ -154,6 +163,8 @@ static int read_dtype(const struct vit_safetensors *file, struct vit_safetensors
 {
     if (!cJSON_IsString(item))
         return vit_fail(VIT_EFORMAT, "%s: tensor %.200s: dtype is not a string", file->name, entry->name);
+    if (check_plain(file, item->valuestring, "a dtype"))
+        return VIT_EFORMAT;
     entry->dtype = vit_dtype_find(item->valuestring);
     if (entry->dtype == VIT_N_DTYPES)
         return vit_fail(VIT_EFORMAT, "%s: tensor %.200s: unknown dtype \"%.40s\"", file->name, entry->name,
@@ -178,6 +189,8 @@ static int read_entry(const struct vit_safetensors *file, struct vit_safetensors
     const cJSON *item;
     cJSON_ArrayForEach(item, object)
     {
+        if (check_plain(file, item->string, "a key"))
+            return VIT_EFORMAT;
         int i = 0;
         while (i < N_FIELDS && strcmp(fields[i].key, item->string) != 0)
             i++;
@@ -214,6 +227,8 @@ static int read_metadata(struct vit_safetensors *file, const cJSON *object)
     cJSON_ArrayForEach(item, object)
     {
         struct vit_safetensors_pair *pair = &file->metadata[file->n_metadata++];
+        if (check_plain(file, item->string, "a key of __metadata__"))
+            return VIT_EFORMAT;
         if (!cJSON_IsString(item))
             return vit_fail(VIT_EFORMAT, "%s: __metadata__: the value of \"%.200s\" is not a string", file->name,
                             item->string);
@@ -243,10 +258,8 @@ static int read_root(struct vit_safetensors *file, const cJSON *root)
         if (strcmp(item->string, "__metadata__") == 0) {
             status = read_metadata(file, item);
         } else {
-            for (const char *c = item->string; *c; c++)
-                if ((unsigned char)*c < 0x20 || *c == 0x7f)
-                    return vit_fail(VIT_EFORMAT, "%s: control character 0x%02x in a tensor's name", file->name,
-                                    (unsigned)*c);
+            if (check_plain(file, item->string, "a tensor's name"))
+                return VIT_EFORMAT;
             struct vit_safetensors_entry *entry = &file->entry[file->n_entry++];
             entry->name = vit_arena_print(&file->arena, "%s", item->string);
             status = entry->name ? read_entry(file, entry, item) : VIT_ENOMEM;
