@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: MIT
+# class_share.gp - horizontal bars: share of the forward pass by operator class.
+# data: CSV, one row per class, drawn from the top in file order: class, time_ns, share_pct. Optional: title, subtitle.
+width = 800
+height = 420
+load palette
+stats data using (see(stringcolumn("class"))) nooutput
+stats data using (column("share_pct")) name "share" nooutput
+
+set lmargin 14
+set rmargin 4
+set yrange [-words(names) + 0.4 : 0.6]
+set xrange [0 : share_max * 1.25]
+set xlabel "share of time (%)"
+set format x "%g"
+set grid noytics xtics
+set border 1
+set ytics scale 0
+
+plot data using (column("share_pct") / 2):(-column(0)):(0):(column("share_pct")):(-column(0) - 0.36):(-column(0) + 0.36): \
+         (class_color(stringcolumn("class"))):yticlabels(stringcolumn("class")) with boxxyerror linecolor rgb variable, \
+     data using (column("share_pct")):(-column(0)): \
+         (sprintf("%.1f %%  (%s)", column("share_pct"), time_text(column("time_ns")))) \
+         with labels left offset 0.7,0 textcolor rgb "#1A1A1A"
