@@ -149,10 +149,20 @@ static int write_commands(char **text, const struct vit_plot *plot, const struct
     return status;
 }
 
+/* Beside the script, or the one that is shipped. */
+static int find_palette(char palette[PATH_MAX], const char *script)
+{
+    const char *slash = strrchr(script, '/');
+    int folder = slash ? (int)(slash - script) : 0;
+    if (snprintf(palette, PATH_MAX, "%.*s/palette.gp", folder, script) < PATH_MAX && access(palette, R_OK) == 0)
+        return VIT_OK;
+    return vit_data_path(palette, PATH_MAX, "plots/palette.gp");
+}
+
 static int draw_one(const struct vit_plot *plot, char *script, const char *suffix, const char *beside)
 {
     char palette[PATH_MAX];
-    int status = vit_data_path(palette, sizeof palette, "plots/palette.gp");
+    int status = find_palette(palette, script);
     if (status != VIT_OK)
         return status;
     const struct vit_plot_variable own[N_OWN] = {
