@@ -25,6 +25,10 @@ static int check(struct vit_dataset *dataset, const struct state *state, const s
     if (images->size[0] != labels->size[0])
         return vit_fail(VIT_EFORMAT, "%s: %lld labels for the %lld images of %s", pair->labels,
                         (long long)labels->size[0], (long long)images->size[0], pair->images);
+    if (images->size[1] * images->size[2] > VIT_IMAGE_MAX_PIXELS)
+        return vit_fail(VIT_EFORMAT, "%s: images of %lld x %lld pixels; at most %d megapixels are supported",
+                        pair->images, (long long)images->size[2], (long long)images->size[1],
+                        VIT_IMAGE_MAX_PIXELS / (1024 * 1024));
     int classes = pair->classes;
     for (int64_t i = 0; i < labels->size[0]; i++) {
         if (pair->classes && labels->values[i] >= pair->classes)
@@ -57,9 +61,6 @@ int vit_idx_pair_open(struct vit_dataset *dataset, const struct vit_idx_pair *pa
 int vit_idx_pair_read(const struct vit_dataset *dataset, int64_t index, struct vit_image *image)
 {
     const struct vit_idx *images = &((const struct state *)dataset->state)->images;
-    if (images->size[1] > VIT_IMAGE_MAX_PIXELS || images->size[2] > VIT_IMAGE_MAX_PIXELS)
-        return vit_fail(VIT_EFORMAT, "idx images of %lld x %lld pixels are too large", (long long)images->size[2],
-                        (long long)images->size[1]);
     int status = vit_image_open(image, (int)images->size[2], (int)images->size[1]);
     if (status)
         return status;

@@ -73,7 +73,7 @@ static int is_not_hidden(const struct dirent *entry)
     return entry->d_name[0] != '.';
 }
 
-/* One level of a folder. With classes == NULL subfolders count as ignored, else their names are kept there. */
+/* One level of a folder. With keep_classes the paths of subfolders become classes, else they count as ignored. */
 static int list_folder(struct vit_dataset *dataset, const char *folder, int label, int keep_classes)
 {
     struct state *state = dataset->state;
