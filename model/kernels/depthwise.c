@@ -4,8 +4,7 @@
  * dropped. With stride s the same holds in each of s * s phases of the padded plane. */
 #include "model/kernels/conv_shape.h"
 #include "model/kernels/isa.h"
-
-#include <string.h>
+#include "model/kernels/short_copy.h"
 
 enum { MAX_TAPS = 49 };
 
@@ -16,13 +15,12 @@ static void split_phases(vit_real *phases, int64_t phase, const vit_real *x, con
     const int64_t stride = shape[VIT_CONV_STRIDE], pad = shape[VIT_CONV_PAD], columns = vit_phase_width(shape);
     for (int64_t y = 0; y < height; y++) {
         vit_real *row = phases + (y + pad) % stride * stride * phase + (y + pad) / stride * columns;
-        const vit_real *from = x + y * width;
-        if (stride == 1)
-            for (int64_t i = 0; i < width; i++)
-                row[pad + i] = from[i];
-        else
-            for (int64_t i = 0; i < width; i++)
-                row[(i + pad) % stride * phase + (i + pad) / stride] = from[i];
+        for (int64_t r = 0; r < stride; r++) {
+            const int64_t first = ((r - pad) % stride + stride) % stride;
+            if (first < width)
+                vit_copy_strided(row + r * phase + (first + pad) / stride, x + y * width + first,
+                                 (width - first + stride - 1) / stride, stride);
+        }
     }
 }
 
@@ -63,7 +61,6 @@ void VIT_KERNEL_NAME(depthwise_planes)(vit_real *y, const vit_real *x, const vit
         convolve(out, tap, weight + p * size[0], size, bias ? bias[p] : 0);
         vit_real *to = y + p * out_height * out_width;
         for (int64_t row = 0; row < out_height; row++)
-            for (int64_t i = 0; i < out_width; i++)
-                to[row * out_width + i] = out[row * columns + i];
+            vit_copy_short(to + row * out_width, out + row * columns, out_width);
     }
 }

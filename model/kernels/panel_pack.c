@@ -3,6 +3,7 @@
  * transposed matrix, or from the windows of a convolution. Columns behind the last are zero. */
 #include "model/kernels/conv_shape.h"
 #include "model/kernels/isa.h"
+#include "model/kernels/short_copy.h"
 
 static inline void clear(vit_real *panel, int64_t k, int64_t n)
 {
@@ -15,15 +16,8 @@ static inline void clear(vit_real *panel, int64_t k, int64_t n)
 void VIT_KERNEL_NAME(panel_rows)(vit_real *panel, const vit_real *b, int64_t ldb, const int64_t size[2])
 {
     const int64_t k = size[0], n = size[1];
-    for (int64_t i = 0; i < k; i++) {
-        const vit_real *from = b + i * ldb;
-        vit_real *to = panel + i * VIT_PANEL;
-        int64_t j = 0;
-        for (; j + VIT_LANES <= n; j += VIT_LANES)
-            *(vit_vector *)(to + j) = *(const vit_vector *)(from + j);
-        for (; j < n; j++)
-            to[j] = from[j];
-    }
+    for (int64_t i = 0; i < k; i++)
+        vit_copy_short(panel + i * VIT_PANEL, b + i * ldb, n);
     clear(panel, k, n);
 }
 
@@ -31,9 +25,7 @@ void VIT_KERNEL_NAME(panel_rows)(vit_real *panel, const vit_real *b, int64_t ldb
 void VIT_KERNEL_NAME(panel_columns)(vit_real *panel, const vit_real *b, int64_t ldb, const int64_t size[2])
 {
     const int64_t k = size[0], n = size[1];
-    for (int64_t i = 0; i < k; i++)
-        for (int64_t j = 0; j < n; j++)
-            panel[i * VIT_PANEL + j] = b[j * ldb + i];
+    VIT_KERNEL_NAME(transpose)(panel, b, (const int64_t[]){n, k}, VIT_PANEL, ldb);
     clear(panel, k, n);
 }
 
@@ -61,19 +53,6 @@ static int find_runs(struct run run[VIT_PANEL], const vit_real *x, const int64_t
     return runs;
 }
 
-static inline void copy(vit_real *restrict to, const vit_real *restrict from, int64_t n, int64_t stride)
-{
-    if (stride == 1)
-        for (int64_t i = 0; i < n; i++)
-            to[i] = from[i];
-    else if (stride == 2)
-        for (int64_t i = 0; i < n; i++)
-            to[i] = from[2 * i];
-    else
-        for (int64_t i = 0; i < n; i++)
-            to[i] = from[i * stride];
-}
-
 /* to (length): what the outputs of the run see at (y, x) of their windows; zero outside the input. */
 static inline void copy_run(vit_real *to, const vit_real *plane, const struct run *run, const int64_t *shape)
 {
@@ -85,9 +64,22 @@ static inline void copy_run(vit_real *to, const vit_real *plane, const struct ru
         to[first++] = 0;
     while (end > first && run->x + (end - 1) * stride >= width)
         end--;
-    copy(to + first, plane + run->y * width + run->x + first * stride, end - first, stride);
+    vit_copy_strided(to + first, plane + run->y * width + run->x + first * stride, end - first, stride);
     for (int64_t i = end; i < run->length; i++)
         to[i] = 0;
+}
+
+/* One row of the windows, all kernel columns: panel rows to, to + VIT_PANEL, ... */
+static void copy_window_row(vit_real *to, const vit_real *plane, struct run run, const int64_t *shape)
+{
+    const int64_t kernel = shape[VIT_CONV_KERNEL], stride = shape[VIT_CONV_STRIDE];
+    if (kernel == stride && kernel > 2 && shape[VIT_CONV_PAD] == 0) { /* patches: the input row holds them in turn */
+        VIT_KERNEL_NAME(transpose)
+        (to, plane + run.y * shape[VIT_CONV_WIDTH] + run.x, (const int64_t[]){run.length, kernel}, VIT_PANEL, kernel);
+        return;
+    }
+    for (int64_t kx = 0; kx < kernel; kx++, to += VIT_PANEL, run.x++)
+        copy_run(to, plane, &run, shape);
 }
 
 /* panel (channels * kernel * kernel, VIT_PANEL): windows of x (images, channels, height, width) for the outputs
@@ -97,15 +89,14 @@ void VIT_KERNEL_NAME(panel_windows)(vit_real *panel, const vit_real *x, const in
     struct run run[VIT_PANEL];
     const int runs = find_runs(run, x, shape, range);
     const int64_t kernel = shape[VIT_CONV_KERNEL], plane = shape[VIT_CONV_HEIGHT] * shape[VIT_CONV_WIDTH];
-    vit_real *to = panel;
     for (int64_t channel = 0; channel < shape[VIT_CONV_CHANNELS]; channel++)
-        for (int64_t ky = 0; ky < kernel; ky++)
-            for (int64_t kx = 0; kx < kernel; kx++, to += VIT_PANEL)
-                for (int r = 0; r < runs; r++) {
-                    struct run here = run[r];
-                    here.y += ky;
-                    here.x += kx;
-                    copy_run(to + here.start, here.image + channel * plane, &here, shape);
-                }
+        for (int64_t ky = 0; ky < kernel; ky++) {
+            vit_real *to = panel + (channel * kernel + ky) * kernel * VIT_PANEL;
+            for (int r = 0; r < runs; r++) {
+                struct run here = run[r];
+                here.y += ky;
+                copy_window_row(to + here.start, here.image + channel * plane, here, shape);
+            }
+        }
     clear(panel, shape[VIT_CONV_CHANNELS] * kernel * kernel, range[1]);
 }

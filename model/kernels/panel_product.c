@@ -4,6 +4,7 @@
  * element broadcast at a time, so both of its orders are equally good. */
 #include "model/kernels/conv_shape.h"
 #include "model/kernels/isa.h"
+#include "model/kernels/vector_lanes.h"
 
 #include <stddef.h>
 
@@ -25,29 +26,32 @@ struct tile {
     int64_t k;
 };
 
-static inline vit_vector load(const vit_real *p)
+/* Stores the tile's sums and its bias; the last vector of a row may be a part. */
+static inline __attribute__((always_inline)) void store_tile(const struct tile *t,
+                                                             vit_vector sum[TILE_ROWS][TILE_VECTORS], const int vectors)
 {
-    return *(const vit_vector *)p;
-}
-
-static inline void store(vit_real *p, vit_vector value, int64_t n)
-{
-    if (n >= VIT_LANES) {
-        *(vit_vector *)p = value;
-        return;
+    const int whole = vectors - 1, part = t->n - whole * VIT_LANES;
+    vit_vector bias[TILE_VECTORS];
+    for (int v = 0; v < vectors; v++)
+        bias[v] = (vit_vector){0};
+    if (t->column_bias) {
+        for (int v = 0; v < whole; v++)
+            bias[v] = vit_vector_load(t->column_bias + v * VIT_LANES);
+        bias[whole] = part == VIT_LANES ? vit_vector_load(t->column_bias + whole * VIT_LANES)
+                                        : vit_vector_load_part(t->column_bias + whole * VIT_LANES, part, 0);
     }
-    for (int64_t i = 0; i < n; i++)
-        p[i] = value[i];
-}
-
-static inline vit_vector load_part(const vit_real *p, int64_t n)
-{
-    if (n >= VIT_LANES)
-        return load(p);
-    vit_vector value = {0};
-    for (int64_t i = 0; i < n; i++)
-        value[i] = p[i];
-    return value;
+    for (int i = 0; i < TILE_ROWS; i++) {
+        if (i >= t->m)
+            break;
+        vit_real *c = t->c + i * t->ldc;
+        const vit_real row_bias = t->row_bias ? t->row_bias[i] : 0;
+        for (int v = 0; v < whole; v++)
+            vit_vector_store(c + v * VIT_LANES, sum[i][v] + bias[v] + row_bias);
+        if (part == VIT_LANES)
+            vit_vector_store(c + whole * VIT_LANES, sum[i][whole] + bias[whole] + row_bias);
+        else
+            vit_vector_store_part(c + whole * VIT_LANES, sum[i][whole] + bias[whole] + row_bias, part);
+    }
 }
 
 static inline __attribute__((always_inline)) void multiply_tile(const struct tile *t, const int vectors)
@@ -56,6 +60,9 @@ static inline __attribute__((always_inline)) void multiply_tile(const struct til
     for (int i = 0; i < TILE_ROWS; i++)
         for (int v = 0; v < vectors; v++)
             sum[i][v] = (vit_vector){0};
+    for (int i = 0; i < t->m; i++) /* the rows are far apart: no hardware prefetch gets them in time */
+        for (int v = 0; v < vectors; v++)
+            __builtin_prefetch(t->c + i * t->ldc + v * VIT_LANES, 1);
     const vit_real *panel = t->panel;
     const int64_t a_column = t->a_column;
     const vit_real *row[TILE_ROWS];
@@ -64,19 +71,13 @@ static inline __attribute__((always_inline)) void multiply_tile(const struct til
     for (int64_t k = 0; k < t->k; k++) {
         vit_vector b[TILE_VECTORS];
         for (int v = 0; v < vectors; v++)
-            b[v] = load(panel + v * VIT_LANES);
+            b[v] = vit_vector_load(panel + v * VIT_LANES);
         for (int i = 0; i < TILE_ROWS; i++)
             for (int v = 0; v < vectors; v++)
                 sum[i][v] += row[i][k * a_column] * b[v];
         panel += VIT_PANEL;
     }
-    for (int v = 0; v < vectors; v++) {
-        int first = v * VIT_LANES;
-        vit_vector bias = t->column_bias ? load_part(t->column_bias + first, t->n - first) : (vit_vector){0};
-        for (int i = 0; i < TILE_ROWS; i++)
-            if (i < t->m)
-                store(t->c + i * t->ldc + first, sum[i][v] + bias + (t->row_bias ? t->row_bias[i] : 0), t->n - first);
-    }
+    store_tile(t, sum, vectors);
 }
 
 static void multiply_tile_1(const struct tile *t)
