@@ -20,7 +20,8 @@ unset key
 # The heading: title in bold, below it the settings that the numbers hold for.
 if (!exists("title")) title = ""
 if (!exists("subtitle")) subtitle = ""
-bold = (suffix eq "svg" ? "sans-serif:Bold" : "Sans:Bold")
+# The svg terminal knows no bold face: it would take ":Bold" for a part of the family's name.
+bold = (suffix eq "svg" ? "sans-serif" : "Sans:Bold")
 set label 101 title at screen 0.5,1 center offset 0,-1.3 font bold.",14" textcolor rgb "#1A1A1A"
 set label 102 subtitle at screen 0.5,1 center offset 0,-2.7 textcolor rgb "#5A5A5A"
 set tmargin 4.5
