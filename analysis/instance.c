@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+#include "analysis/instance.h"
+
+#include "model/base/status.h"
+#include "model/data/dataset.h"
+#include "model/weights/generate.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static int fill(struct vit_instance *instance)
+{
+    const struct vit_instance_options *options = &instance->options;
+    int status = options->weights ? vit_weights_load(&instance->graph, options->weights, &instance->weights)
+                                  : vit_weights_generate(&instance->graph, options->seed);
+    if (status != VIT_OK)
+        return status;
+    vit_exec_prepare(&instance->exec);
+    vit_generate_input(options->seed, vit_numel(instance->graph.input), instance->graph.input->data);
+    snprintf(instance->input, sizeof instance->input, "generated, seed %" PRIu64, options->seed);
+    return VIT_OK;
+}
+
+int vit_instance_open(struct vit_instance *instance, const char *model, const struct vit_instance_options *options)
+{
+    *instance = (struct vit_instance){.model = vit_model_find(model), .options = *options};
+    if (!instance->model)
+        return VIT_EINVAL;
+    int status = vit_model_build(&instance->graph, instance->model, options->model);
+    if (status == VIT_OK)
+        status = vit_plan_build(&instance->plan, &instance->graph,
+                                (struct vit_plan_options){.threads = options->threads, .keep_taps = options->keep_taps});
+    if (status == VIT_OK)
+        status = vit_exec_open(&instance->exec, &instance->plan);
+    if (status == VIT_OK)
+        status = fill(instance);
+    if (status != VIT_OK)
+        vit_instance_close(instance);
+    return status;
+}
+
+void vit_instance_close(struct vit_instance *instance)
+{
+    vit_exec_close(&instance->exec);
+    vit_plan_close(&instance->plan);
+    vit_graph_close(&instance->graph);
+}
+
+struct vit_preprocess vit_instance_preprocess(const struct vit_instance *instance)
+{
+    return (struct vit_preprocess){.size = (int)instance->graph.input->dim[2],
+                                   .crop_percentage = instance->model->crop_percentage,
+                                   .interpolation = VIT_INTERPOLATION_BICUBIC,
+                                   .crop_mode = VIT_CROP_CENTER,
+                                   .mean = VIT_IMAGENET_MEAN,
+                                   .std = VIT_IMAGENET_STD};
+}
+
+int vit_instance_read_images(struct vit_instance *instance, const char *spec)
+{
+    struct vit_dataset dataset;
+    int status = vit_dataset_open(&dataset, spec);
+    if (status != VIT_OK)
+        return status;
+    struct vit_preprocess preprocess = vit_instance_preprocess(instance);
+    struct vit_tensor *input = instance->graph.input;
+    int64_t image = vit_numel(input) / input->dim[0], done = 0;
+    while (done < input->dim[0] && status == VIT_OK) {
+        int64_t left = input->dim[0] - done;
+        struct vit_batch batch = {.count = (int)(left < dataset.count ? left : dataset.count),
+                                  .preprocess = &preprocess,
+                                  .images = input->data + done * image};
+        status = vit_dataset_batch(&dataset, &batch);
+        done += batch.count;
+    }
+    snprintf(instance->input, sizeof instance->input, "%s", spec);
+    vit_dataset_close(&dataset);
+    return status;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* instance.h - a model ready to run: graph, plan, memory, weights, input. */
+#pragma once
+
+#include "model/data/preprocess.h"
+#include "model/exec.h"
+#include "model/weights/weights.h"
+#include "model/zoo/model.h"
+
+struct vit_instance_options {
+    struct vit_model_options model;
+    int threads;
+    bool keep_taps;
+    const char *weights; /* NULL: generated from the seed */
+    uint64_t seed;
+};
+
+/* Must not be moved while open: the parts point to each other. */
+struct vit_instance {
+    const struct vit_model_def *model;
+    struct vit_instance_options options;
+    struct vit_graph graph;
+    struct vit_plan plan;
+    struct vit_exec exec;
+    struct vit_weights_report weights; /* zeroed for generated weights */
+    char input[512];                   /* what the input is: "generated, seed 1", a file's name */
+};
+
+/* Weights are loaded and prepared; the input is the generated one. On failure nothing is left to close. */
+int vit_instance_open(struct vit_instance *instance, const char *model, const struct vit_instance_options *options);
+void vit_instance_close(struct vit_instance *instance);
+
+/* Replaces the input by images of a file or dataset (model/data/dataset.h), preprocessed as the published evaluation of
+ * the model; an image or dataset of fewer images than the batch is repeated. */
+int vit_instance_read_images(struct vit_instance *instance, const char *spec);
+
+/* What timm's evaluation of this model does with an image of side img. */
+struct vit_preprocess vit_instance_preprocess(const struct vit_instance *instance);

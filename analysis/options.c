@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+#include "analysis/options.h"
+
+#include "model/base/status.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum type { INTEGER, SEED, SECONDS, TEXT, FLAG };
+
+#define AT(field) offsetof(struct vit_options, field)
+
+static const struct vit_option_def table[] = {
+    {"batch", "N", "images per forward (default 1; throughput: 16)", INTEGER, AT(batch), 1, 4096},
+    {"threads", "N", "threads (default 1); results are the same bit for bit", INTEGER, AT(threads), 1, 1024},
+    {"img", "N", "side of the input in pixels (default: the model's, 224)", INTEGER, AT(img), 1, 4096},
+    {"classes", "N", "classes of the head (default: the model's, 1000)", INTEGER, AT(classes), 1, 1000000},
+    {"graph", "NAME", "eager (as PyTorch runs it, default) or folded (batch norm in the weights)", TEXT, AT(graph), 0, 0},
+    {"image", "FILE", "read this JPEG or PNG", TEXT, AT(image), 0, 0},
+    {"data", "SPEC", "read images of a dataset: fashion-mnist, a folder, idx:FILE (see `vitscope help data`)", TEXT,
+     AT(data), 0, 0},
+    {"synthetic", NULL, "generated input (the default)", FLAG, AT(synthetic), 0, 0},
+    {"weights", "FILE", "safetensors weights; without it they are generated from --seed", TEXT, AT(weights), 0, 0},
+    {"seed", "N", "seed of generated weights and input (default 1)", SEED, AT(seed), 0, 0},
+    {"warmup", "SECONDS", "time to warm up before measuring (default 0.5)", SECONDS, AT(warmup_s), 0, 3600},
+    {"min-time", "SECONDS", "least time to measure (default 1)", SECONDS, AT(min_time_s), 0, 86400},
+    {"repeat", "N", "least number of measured runs (default 10)", INTEGER, AT(repeat), 1, 100000},
+    {"probes", "LIST", "comma-separated probes (default wall_time,traffic,memory,papi)", TEXT, AT(probes), 0, 0},
+    {"out", "DIR", "folder for the results (default runs/COMMAND-DATE-TIME)", TEXT, AT(out), 0, 0},
+    {"format", "NAME", "of what is printed: table (default), csv or json", TEXT, AT(format), 0, 0},
+    {"labels", "FILE", "class names, one a line", TEXT, AT(labels), 0, 0},
+    {"top", "N", "classes to print for an image (default 5)", INTEGER, AT(top), 1, 1000},
+    {"protocol", "NAME", "paper (10 s warm-up, 60 s) or quick (default: 0.5 s, 2 s)", TEXT, AT(protocol), 0, 0},
+    {"help", NULL, "this text", FLAG, AT(help), 0, 0},
+};
+
+enum { N_OPTIONS = sizeof table / sizeof table[0] };
+
+bool vit_options_listed(const char *names, const char *name)
+{
+    size_t length = strlen(name);
+    for (const char *at = strstr(names, name); at; at = strstr(at + 1, name))
+        if ((at == names || at[-1] == ' ') && (at[length] == ' ' || at[length] == '\0'))
+            return true;
+    return false;
+}
+
+static const struct vit_option_def *find(const char *takes, const char *name, size_t length)
+{
+    for (int i = 0; i < N_OPTIONS; i++)
+        if (strlen(table[i].name) == length && memcmp(table[i].name, name, length) == 0)
+            return strcmp(table[i].name, "help") == 0 || vit_options_listed(takes, table[i].name) ? &table[i] : NULL;
+    return NULL;
+}
+
+static int set_number(void *field, const struct vit_option_def *def, const char *value)
+{
+    char *end;
+    errno = 0;
+    double number = strtod(value, &end);
+    bool whole = def->type == SECONDS || number == floor(number);
+    if (end == value || *end || errno || !isfinite(number) || !whole || number < def->least || number > def->most)
+        return vit_fail(VIT_EINVAL, "--%s %s: takes a%s number from %g to %g", def->name, value,
+                        def->type == SECONDS ? "" : " whole", def->least, def->most);
+    if (def->type == SECONDS)
+        *(double *)field = number;
+    else
+        *(int *)field = (int)number;
+    return VIT_OK;
+}
+
+static int set(struct vit_options *options, const struct vit_option_def *def, const char *value)
+{
+    void *field = (char *)options + def->offset;
+    char *end;
+    switch (def->type) {
+    case FLAG:
+        *(bool *)field = true;
+        return VIT_OK;
+    case TEXT:
+        if (!*value)
+            return vit_fail(VIT_EINVAL, "--%s: takes a %s, not an empty text", def->name, def->argument);
+        *(const char **)field = value;
+        return VIT_OK;
+    case SEED:
+        errno = 0;
+        *(uint64_t *)field = strtoull(value, &end, 10);
+        if (end == value || *end || errno || *value == '-')
+            return vit_fail(VIT_EINVAL, "--%s %s: takes a whole number from 0 to 2^64-1", def->name, value);
+        return VIT_OK;
+    default:
+        return set_number(field, def, value);
+    }
+}
+
+static int parse_option(struct vit_options *options, const char *takes, char *const *argv, int left)
+{
+    const char *text = argv[0] + 2, *equal = strchr(text, '=');
+    size_t length = equal ? (size_t)(equal - text) : strlen(text);
+    const struct vit_option_def *def = find(takes, text, length);
+    if (!def)
+        return vit_fail(VIT_EINVAL, "option --%.*s is not one of this command; it takes --help%s%s", (int)length, text,
+                        *takes ? " and: " : "", takes);
+    if (!def->argument && equal)
+        return vit_fail(VIT_EINVAL, "--%s takes no value", def->name);
+    if (def->argument && !equal && left < 2)
+        return vit_fail(VIT_EINVAL, "--%s needs a value: --%s %s", def->name, def->name, def->argument);
+    int status = set(options, def, equal ? equal + 1 : argv[1]);
+    if (status != VIT_OK)
+        return status;
+    return def->argument && !equal ? 2 : 1;
+}
+
+int vit_options_parse(struct vit_options *options, const char *takes, int argc, char *const *argv)
+{
+    bool only_arguments = false;
+    for (int i = 0; i < argc;) {
+        if (!only_arguments && strcmp(argv[i], "--") == 0) {
+            only_arguments = true;
+            i++;
+        } else if (!only_arguments && strncmp(argv[i], "--", 2) == 0) {
+            int used = parse_option(options, takes, argv + i, argc - i);
+            if (used < 0)
+                return used;
+            i += used;
+        } else if (!only_arguments && strcmp(argv[i], "-h") == 0) {
+            options->help = true;
+            i++;
+        } else if (!only_arguments && argv[i][0] == '-' && argv[i][1]) {
+            return vit_fail(VIT_EINVAL, "option %s: options are written with two dashes", argv[i]);
+        } else if (options->n_argument == VIT_MAX_ARGUMENTS) {
+            return vit_fail(VIT_EINVAL, "%s: more than %d arguments", argv[i], VIT_MAX_ARGUMENTS);
+        } else {
+            options->argument[options->n_argument++] = argv[i++];
+        }
+    }
+    return VIT_OK;
+}
+
+void vit_options_print(FILE *file, const char *takes)
+{
+    for (int i = 0; i < N_OPTIONS; i++) {
+        char left[64];
+        if (strcmp(table[i].name, "help") != 0 && !vit_options_listed(takes, table[i].name))
+            continue;
+        snprintf(left, sizeof left, "--%s%s%s", table[i].name, table[i].argument ? " " : "",
+                 table[i].argument ? table[i].argument : "");
+        fprintf(file, "  %-20s %s\n", left, table[i].help);
+    }
+}

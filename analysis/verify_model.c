@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/* verify_model.c - fixtures of kind "model": weights, input, logits, loss, taps, attention maps, counts. */
+#include "analysis/verification.h"
+#include "model/base/status.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The input and float32 weights are listed with 9 digits; their sums with 12. */
+static void compare_weights(struct vit_tally *tally, const struct cJSON *list, const struct vit_graph *graph)
+{
+    for (const struct cJSON *item = vit_fixture_first(list); item; item = vit_fixture_next(item)) {
+        const char *name = vit_fixture_text(item, "name");
+        const struct vit_tensor *t = NULL;
+        for (int i = 0; name && i < graph->n_tensor && !t; i++)
+            if (graph->tensor[i]->space <= VIT_SPACE_BUFFER && strcmp(graph->tensor[i]->name, name) == 0)
+                t = graph->tensor[i];
+        if (!t) {
+            vit_tally_equal(tally, 0, 1, "%s is not in the model", name ? name : "?");
+            continue;
+        }
+        int64_t n = vit_numel(t), listed = 1;
+        double sum = 0, size = 0;
+        for (const struct cJSON *d = vit_fixture_first(vit_fixture_member(item, "shape")); d; d = vit_fixture_next(d))
+            listed *= (int64_t)vit_fixture_value(d);
+        vit_tally_equal(tally, n, listed, "%s elements", name);
+        for (int64_t i = 0; i < n; i++) {
+            sum += (double)t->data[i];
+            size += fabs((double)t->data[i]);
+        }
+        const struct vit_expected e[] = {
+            {sum, vit_fixture_value(vit_fixture_member(item, "sum")), size, 12},
+            {(double)t->data[0], vit_fixture_value(vit_fixture_member(item, "v0")), 1, 9},
+            {(double)t->data[n - 1], vit_fixture_value(vit_fixture_member(item, "vlast")), 1, 9},
+        };
+        for (size_t i = 0; i < sizeof e / sizeof e[0]; i++)
+            vit_tally_compare(tally, e[i], "%s %s", name, i == 0 ? "sum" : i == 1 ? "v0" : "vlast");
+    }
+}
+
+static void compare_taps(struct vit_tally *tally, const struct cJSON *list, const struct vit_graph *graph)
+{
+    for (const struct cJSON *item = vit_fixture_first(list); item; item = vit_fixture_next(item)) {
+        const char *name = vit_fixture_text(item, "name");
+        const struct vit_tensor *tensor = NULL;
+        for (int i = 0; name && i < graph->n_tap && !tensor; i++)
+            if (strcmp(graph->tap[i].name, name) == 0)
+                tensor = graph->tap[i].tensor;
+        if (tensor)
+            vit_tally_record(tally, item, (struct vit_values){name, tensor->data, vit_numel(tensor)});
+        else if (name && strcmp(name, "head.bn") == 0)
+            tally->note = "head.bn does not exist in this graph: it is folded into head.linear";
+        else
+            vit_tally_equal(tally, 0, 1, "tap %s is not in the graph", name ? name : "?");
+    }
+}
+
+/* The attention map of one head: element (window, query, key) of batch item 0. */
+struct head_map {
+    const vit_real *value;
+    int64_t window_stride; /* elements from one window to the next */
+    int64_t area;          /* tokens * tokens */
+    int64_t windows;
+};
+
+static bool find_head(const struct vit_graph *graph, const char *block, int head, struct head_map *map)
+{
+    for (int i = 0; i < graph->n_region; i++) {
+        const struct vit_region *r = &graph->region[i];
+        if (strcmp(r->block, block) != 0 || r->site.head != head)
+            continue;
+        int64_t tokens = r->tensor->dim[r->tensor->ndim - 1], area = tokens * tokens;
+        int64_t heads = r->axis < 0 ? 1 : r->tensor->dim[1];
+        *map = (struct head_map){.value = r->tensor->data + (r->axis < 0 ? 0 : r->start * area),
+                                 .window_stride = heads * area,
+                                 .area = area,
+                                 .windows = r->tensor->dim[0] / graph->batch};
+        return true;
+    }
+    return false;
+}
+
+/* Statistics over all windows of batch item 0. */
+static void compare_head(struct vit_tally *tally, const struct cJSON *record, const struct head_map *map,
+                         const char *where)
+{
+    int64_t n = map->windows * map->area, tokens = (int64_t)llround(sqrt((double)map->area));
+    vit_real *flat = malloc((size_t)n * sizeof *flat);
+    if (!flat) {
+        vit_tally_equal(tally, 0, 1, "%s: out of memory", where);
+        return;
+    }
+    double entropy = 0, largest = 0;
+    for (int64_t w = 0; w < map->windows; w++)
+        memcpy(flat + w * map->area, map->value + w * map->window_stride, (size_t)map->area * sizeof *flat);
+    for (int64_t i = 0; i < n; i++) {
+        double p = (double)flat[i];
+        entropy -= p > 0 ? p * log(p) : 0;
+        largest = fmax(largest, p);
+    }
+    entropy /= (double)(map->windows * tokens);
+    vit_tally_record(tally, record, (struct vit_values){where, flat, n});
+    double std = vit_fixture_value(vit_fixture_member(record, "std"));
+    vit_tally_compare(tally,
+                      (struct vit_expected){largest, vit_fixture_value(vit_fixture_member(record, "max")), std, 12},
+                      "%s max", where);
+    vit_tally_compare(tally,
+                      (struct vit_expected){entropy, vit_fixture_value(vit_fixture_member(record, "entropy")), 1, 12},
+                      "%s entropy", where);
+    free(flat);
+}
+
+/* "full" is A[window][head][query][key]; "rows" lists single (window, head, query). Both have 6 digits. */
+static void compare_listed_maps(struct vit_tally *tally, const struct cJSON *record, const struct vit_graph *graph,
+                                const char *block)
+{
+    int64_t heads = vit_fixture_integer(record, "heads"), tokens = vit_fixture_integer(record, "tokens"), i = 0;
+    struct head_map map;
+    const struct cJSON *item = vit_fixture_first(vit_fixture_member(record, "full"));
+    for (; item; item = vit_fixture_next(item), i++) {
+        int64_t area = tokens * tokens, head = i / area % heads, window = i / area / heads;
+        bool found = find_head(graph, block, (int)head, &map) && window < map.windows;
+        vit_tally_compare(tally,
+                          (struct vit_expected){found ? (double)map.value[window * map.window_stride + i % area] : (double)NAN,
+                                                vit_fixture_value(item), 1, 6},
+                          "%s full[%lld]", block, (long long)i);
+    }
+    for (const struct cJSON *row = vit_fixture_first(vit_fixture_member(record, "rows")); row;
+         row = vit_fixture_next(row)) {
+        int64_t window = vit_fixture_integer(row, "window"), head = vit_fixture_integer(row, "head");
+        int64_t query = vit_fixture_integer(row, "query"), key = 0;
+        bool found = find_head(graph, block, (int)head, &map) && window >= 0 && window < map.windows && query >= 0 &&
+                     query < tokens;
+        for (item = vit_fixture_first(vit_fixture_member(row, "v")); item; item = vit_fixture_next(item), key++) {
+            double got = found && key < tokens ? (double)map.value[window * map.window_stride + query * tokens + key]
+                                               : (double)NAN;
+            vit_tally_compare(tally, (struct vit_expected){got, vit_fixture_value(item), 1, 6},
+                              "%s window %lld head %lld query %lld key %lld", block, (long long)window, (long long)head,
+                              (long long)query, (long long)key);
+        }
+    }
+}
+
+static void compare_attention(struct vit_tally *tally, const struct cJSON *list, const struct vit_graph *graph)
+{
+    for (const struct cJSON *item = vit_fixture_first(list); item; item = vit_fixture_next(item)) {
+        const char *block = vit_fixture_text(item, "block");
+        int head = 0;
+        const struct cJSON *record = vit_fixture_first(vit_fixture_member(item, "per_head"));
+        for (; record; record = vit_fixture_next(record), head++) {
+            struct head_map map;
+            char where[128];
+            snprintf(where, sizeof where, "%s head %d", block ? block : "?", head);
+            if (!block || !find_head(graph, block, head, &map)) {
+                vit_tally_equal(tally, 0, 1, "%s is not in the graph", where);
+                continue;
+            }
+            vit_tally_equal(tally, map.windows, vit_fixture_integer(item, "windows"), "%s windows", where);
+            vit_tally_equal(tally, map.area, vit_fixture_integer(item, "tokens") * vit_fixture_integer(item, "tokens"),
+                            "%s tokens squared", where);
+            compare_head(tally, record, &map, where);
+        }
+        if (block)
+            compare_listed_maps(tally, item, graph, block);
+    }
+}
+
+/* Mean cross entropy of the logits with label i mod classes. */
+static double mean_loss(const struct vit_tensor *logits)
+{
+    double loss = 0;
+    int64_t classes = logits->dim[1];
+    for (int64_t i = 0; i < logits->dim[0]; i++) {
+        const vit_real *row = logits->data + i * classes;
+        double largest = -HUGE_VAL, sum = 0;
+        for (int64_t k = 0; k < classes; k++)
+            largest = fmax(largest, (double)row[k]);
+        for (int64_t k = 0; k < classes; k++)
+            sum += exp((double)row[k] - largest);
+        loss += largest + log(sum) - (double)row[i % classes];
+    }
+    return loss / (double)logits->dim[0];
+}
+
+static void compare_forward(struct vit_verification *v, const struct cJSON *eval, struct vit_instance *instance)
+{
+    double tolerance = vit_verification_tolerance();
+    const struct vit_tensor *logits = instance->graph.logits;
+    const struct cJSON *record = vit_fixture_member(eval, "logits_rec");
+    double scale = vit_fixture_value(vit_fixture_member(record, "std"));
+    struct vit_tally *tally = vit_verification_tally(v, "logits", tolerance);
+    vit_verification_logits(tally, vit_fixture_member(eval, "logits"), logits, scale);
+    vit_tally_record(tally, record, (struct vit_values){"logits_rec", logits->data, vit_numel(logits)});
+    vit_tally_compare(vit_verification_tally(v, "loss", tolerance),
+                      (struct vit_expected){mean_loss(logits), vit_fixture_value(vit_fixture_member(eval, "loss")), scale, 15},
+                      "eval loss");
+    compare_taps(vit_verification_tally(v, "taps", tolerance), vit_fixture_member(eval, "taps"), &instance->graph);
+    compare_attention(vit_verification_tally(v, "attention", tolerance), vit_fixture_member(eval, "attention"),
+                      &instance->graph);
+}
+
+static void list_skipped(struct vit_verification *v, const struct cJSON *eval)
+{
+    static const char *const gradients = "not compared: backward is not part of this version";
+    vit_verification_skip(v, "similarity", vit_fixture_member(eval, "similarity"),
+                          "not compared: head similarity is not part of this version");
+    vit_verification_skip(v, "relu_inputs", vit_fixture_member(eval, "relu_inputs"),
+                          "not compared: a guide for gradient tolerances");
+    vit_verification_skip(v, "gradients", vit_fixture_member(eval, "grads"), gradients);
+    vit_verification_skip(v, "taylor", vit_fixture_member(eval, "taylor"), gradients);
+    const struct cJSON *train = vit_fixture_member(v->root, "train");
+    vit_verification_skip(v, "train", train, "not compared: training mode is not part of this version");
+    vit_verification_skip(v, "bn_after", vit_fixture_member(train, "bn_after"),
+                          "not compared: training mode is not part of this version");
+}
+
+int vit_verify_model(struct vit_verification *v)
+{
+    const struct cJSON *eval = vit_fixture_member(v->root, "eval");
+    int64_t batch = vit_fixture_integer(eval, "batch");
+    if (batch < 1 || batch > 4096)
+        return vit_fail(VIT_EFORMAT, "%s: \"eval\" with its \"batch\" is missing", v->path);
+    struct vit_instance instance;
+    int status = vit_verification_open(v, v->root, (int)batch, NULL, &instance);
+    if (status != VIT_OK)
+        return status;
+    struct vit_graph *graph = &instance.graph;
+    struct vit_tally *weights = vit_verification_tally(v, "weights", 1e-12);
+    compare_weights(weights, vit_fixture_member(v->root, "weights"), graph);
+    vit_tally_record(weights, vit_fixture_member(v->root, "input"),
+                     (struct vit_values){"input", graph->input->data, vit_numel(graph->input)});
+    vit_exec_run(&instance.exec);
+    compare_forward(v, eval, &instance);
+    vit_instance_close(&instance);
+    struct vit_tally *counts = vit_verification_tally(v, "counts", 0);
+    struct vit_graph eager; /* counts are those of the unfolded network */
+    status = vit_model_build(&eager, instance.model,
+                             (struct vit_model_options){.img = (int)vit_fixture_integer(v->root, "img"),
+                                                        .classes = (int)vit_fixture_integer(v->root, "classes")});
+    if (status != VIT_OK)
+        return status;
+    vit_verification_counts(counts, vit_fixture_member(v->root, "counts"), &eager);
+    vit_graph_close(&eager);
+    list_skipped(v, eval);
+    return VIT_OK;
+}
