@@ -36,10 +36,29 @@ static inline int64_t vit_phase_width(const int64_t *shape)
     return (shape[VIT_CONV_WIDTH] + 2 * shape[VIT_CONV_PAD] + shape[VIT_CONV_STRIDE] - 1) / shape[VIT_CONV_STRIDE];
 }
 
-/* Elements of scratch for depthwise_planes: the phases, then the outputs at the width of a phase. */
+/* Elements of the phases of one plane, and of its outputs at the width of a phase. */
+static inline int64_t vit_phases_size(const int64_t *shape)
+{
+    const int64_t phases = shape[VIT_CONV_STRIDE] * shape[VIT_CONV_STRIDE];
+    return phases * (vit_phase_height(shape) * vit_phase_width(shape) + 2 * VIT_SLACK);
+}
+
+static inline int64_t vit_phase_outputs(const int64_t *shape)
+{
+    return shape[VIT_CONV_OUT_HEIGHT] * vit_phase_width(shape) + 2 * VIT_SLACK;
+}
+
+/* Planes that are padded, convolved and copied out together: vectors that read what shorter stores have just written
+ * wait for the cache, so several planes' stores lie between. */
+static inline int64_t vit_depthwise_batch(const int64_t *shape)
+{
+    enum { ELEMENTS = 4096, PLANES = 16 };
+    const int64_t planes = ELEMENTS / (vit_phases_size(shape) + vit_phase_outputs(shape));
+    return planes < 1 ? 1 : planes > PLANES ? PLANES : planes;
+}
+
+/* Elements of scratch for depthwise_planes. */
 static inline int64_t vit_depthwise_scratch(const int64_t *shape)
 {
-    int64_t phase = vit_phase_height(shape) * vit_phase_width(shape) + 2 * VIT_SLACK;
-    int64_t stride = shape[VIT_CONV_STRIDE];
-    return stride * stride * phase + shape[VIT_CONV_OUT_HEIGHT] * vit_phase_width(shape) + 4 * VIT_SLACK;
+    return vit_depthwise_batch(shape) * (vit_phases_size(shape) + vit_phase_outputs(shape)) + 2 * VIT_SLACK;
 }

@@ -36,15 +36,18 @@ static inline void vit_copy_even_quad(vit_real *to, const vit_real *from)
     *(vit_quad *)to = __builtin_shufflevector(*(const vit_quad *)from, *(const vit_quad *)(from + 3), 0, 2, 5, 7);
 }
 
-#if VIT_VECTOR_BYTES == 64 && !defined(VIT_REAL_DOUBLE)
-enum { VIT_EVEN_BLOCK = 16 };
+#if VIT_VECTOR_BYTES >= 32
+typedef vit_real vit_oct __attribute__((vector_size(8 * sizeof(vit_real)), aligned(sizeof(vit_real)), may_alias));
+enum { VIT_EVEN_BLOCK = 8 };
+
 static inline void vit_copy_even_block(vit_real *to, const vit_real *from)
 {
-    *(vit_vector *)to = __builtin_shufflevector(*(const vit_vector *)from, *(const vit_vector *)(from + 15), 0, 2, 4, 6,
-                                                8, 10, 12, 14, 17, 19, 21, 23, 25, 27, 29, 31);
+    *(vit_oct *)to =
+        __builtin_shufflevector(*(const vit_oct *)from, *(const vit_oct *)(from + 7), 0, 2, 4, 6, 9, 11, 13, 15);
 }
 #else
 enum { VIT_EVEN_BLOCK = 4 };
+
 static inline void vit_copy_even_block(vit_real *to, const vit_real *from)
 {
     vit_copy_even_quad(to, from);
@@ -54,16 +57,17 @@ static inline void vit_copy_even_block(vit_real *to, const vit_real *from)
 /* to[i] = from[2 i], i < n; from has 2 n - 1 elements. */
 static inline void vit_copy_even(vit_real *restrict to, const vit_real *restrict from, int64_t n)
 {
-    int64_t i = 0;
-    for (; i + VIT_EVEN_BLOCK <= n; i += VIT_EVEN_BLOCK)
-        vit_copy_even_block(to + i, from + 2 * i);
-    for (; i + 4 <= n; i += 4)
-        vit_copy_even_quad(to + i, from + 2 * i);
-    if (i < n && n >= 4)
+    if (n >= VIT_EVEN_BLOCK) {
+        for (int64_t i = 0; i + VIT_EVEN_BLOCK <= n; i += VIT_EVEN_BLOCK)
+            vit_copy_even_block(to + i, from + 2 * i);
+        vit_copy_even_block(to + n - VIT_EVEN_BLOCK, from + 2 * (n - VIT_EVEN_BLOCK));
+    } else if (n >= 4) {
+        vit_copy_even_quad(to, from);
         vit_copy_even_quad(to + n - 4, from + 2 * (n - 4));
-    else
-        for (; i < n; i++)
+    } else {
+        for (int64_t i = 0; i < n; i++)
             to[i] = from[2 * i];
+    }
 }
 
 /* to[i] = from[i * stride], i < n. */
