@@ -13,8 +13,7 @@ void VIT_KERNEL_NAME(relu)(vit_real *y, const vit_real *x, int64_t n)
 
 static inline vit_vector gelu_vector(vit_vector x)
 {
-    const vit_real sqrt_half = (vit_real)0.70710678118654752440;
-    return (vit_real)0.5 * x * vit_vector_erfc(-sqrt_half * x);
+    return x * vit_vector_normal_cdf(x);
 }
 
 void VIT_KERNEL_NAME(gelu)(vit_real *y, const vit_real *x, int64_t n)

@@ -1,28 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* mean_rows.c - means over the middle axis, summed in double: long sums of float lose no digit. */
+/* mean_rows.c - means over the middle axis, long sums in double: they lose no digit. */
 #include "model/kernels/isa.h"
-
-static double sum_of(const vit_real *x, int64_t n)
-{
-    enum { LANES = 16 };
-    double lane[LANES] = {0};
-    int64_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (int k = 0; k < LANES; k++)
-            lane[k] += (double)x[i + k];
-    for (int k = 0; i + k < n; k++)
-        lane[k] += (double)x[i + k];
-    for (int width = LANES / 2; width > 0; width /= 2)
-        for (int k = 0; k < width; k++)
-            lane[k] += lane[k + width];
-    return lane[0];
-}
+#include "model/kernels/vector_lanes.h"
 
 /* y: (rows), x: (rows, n). */
 void VIT_KERNEL_NAME(mean_rows)(vit_real *y, const vit_real *x, int64_t rows, int64_t n)
 {
-    for (int64_t row = 0; row < rows; row++, x += n)
-        y[row] = (vit_real)(sum_of(x, n) / (double)n);
+    enum { BLOCK = 512 };
+    for (int64_t row = 0; row < rows; row++, x += n) {
+        double sum = 0;
+        for (int64_t i = 0; i < n; i += BLOCK)
+            sum += (double)vit_row_sum(x + i, n - i < BLOCK ? n - i : BLOCK);
+        y[row] = (vit_real)(sum / (double)n);
+    }
 }
 
 /* y: (width), a range of columns of x: (n, stride), width <= stride. */

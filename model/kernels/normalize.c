@@ -6,21 +6,6 @@
 
 #include <math.h>
 
-static vit_real row_sum(const vit_real *x, int64_t n)
-{
-    vit_vector sum[2] = {{0}};
-    int64_t i = 0;
-    for (; i + 2 * VIT_LANES <= n; i += 2 * VIT_LANES) {
-        sum[0] += vit_vector_load(x + i);
-        sum[1] += vit_vector_load(x + i + VIT_LANES);
-    }
-    for (; i + VIT_LANES <= n; i += VIT_LANES)
-        sum[0] += vit_vector_load(x + i);
-    if (i < n)
-        sum[1] += vit_vector_load_part(x + i, n - i, 0);
-    return vit_vector_sum(sum[0] + sum[1]);
-}
-
 /* Sums of d and of d * d, d = x - centre. */
 static void centred_sums(const vit_real *x, int64_t n, vit_real centre, vit_real sums[2])
 {
@@ -53,7 +38,7 @@ void VIT_KERNEL_NAME(layer_norm_rows)(vit_real *y, const vit_real *x, const vit_
 {
     const vit_real inverse = 1 / (vit_real)n;
     for (int64_t row = 0; row < rows; row++, y += n, x += n) {
-        vit_real centre = row_sum(x, n) * inverse, sums[2];
+        vit_real centre = vit_row_sum(x, n) * inverse, sums[2];
         centred_sums(x, n, centre, sums);
         vit_real correction = sums[0] * inverse;
         vit_real variance = sums[1] * inverse - correction * correction;

@@ -23,24 +23,36 @@ static vit_real exponentials(vit_real *y, const vit_real *x, int64_t n, vit_real
     vit_vector sum = {0};
     int64_t i = 0;
     for (; i + VIT_LANES <= n; i += VIT_LANES) {
-        vit_vector e = vit_vector_exp(vit_vector_load(x + i) - high);
+        vit_vector e = vit_vector_exp_negative(vit_vector_load(x + i) - high);
         vit_vector_store(y + i, e);
         sum += e;
     }
     if (i < n) {
-        vit_vector e = vit_vector_exp(vit_vector_load_part(x + i, n - i, (vit_real)-INFINITY) - high);
+        vit_vector e = vit_vector_exp_negative(vit_vector_load_part(x + i, n - i, (vit_real)-INFINITY) - high);
         vit_vector_store_part(y + i, e, n - i);
         sum += e; /* lanes past the end are exp(-inf) = 0 */
     }
     return vit_vector_sum(sum);
 }
 
-/* y, x: (rows, n); y may be x. */
+static void multiply(vit_real *y, int64_t n, vit_real factor)
+{
+    int64_t i = 0;
+    for (; i + VIT_LANES <= n; i += VIT_LANES)
+        vit_vector_store(y + i, vit_vector_load(y + i) * factor);
+    if (i < n)
+        vit_vector_store_part(y + i, vit_vector_load_part(y + i, n - i, 0) * factor, n - i);
+}
+
+/* y, x: (rows, n); y may be x. Sums of blocks are added in double, so that long rows lose no digit. */
 void VIT_KERNEL_NAME(softmax_rows)(vit_real *y, const vit_real *x, int64_t rows, int64_t n)
 {
+    enum { BLOCK = 1024 };
     for (int64_t row = 0; row < rows; row++, y += n, x += n) {
-        vit_real factor = 1 / exponentials(y, x, n, highest(x, n));
-        for (int64_t i = 0; i < n; i++)
-            y[i] *= factor;
+        const vit_real high = highest(x, n);
+        double sum = 0;
+        for (int64_t i = 0; i < n; i += BLOCK)
+            sum += (double)exponentials(y + i, x + i, n - i < BLOCK ? n - i : BLOCK, high);
+        multiply(y, n, (vit_real)(1 / sum));
     }
 }
