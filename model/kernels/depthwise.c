@@ -15,20 +15,58 @@ struct plane {
     vit_real bias;
 };
 
-/* phases (stride, stride, phase height, phase width), cleared before: row by row from x (height, width). */
-static void split_phases(vit_real *phases, int64_t phase, const vit_real *x, const int64_t *shape)
+/* Rows of `n` elements, with constant steps; every `stride`-th element. */
+struct rows {
+    int64_t to, from; /* where the first row starts in the two planes */
+    int64_t to_step, from_step, rows, n;
+};
+
+static inline __attribute__((always_inline)) void copy_pairs(vit_real *to, const vit_real *from, const struct rows *r,
+                                                             const int width)
 {
-    const int64_t height = shape[VIT_CONV_HEIGHT], width = shape[VIT_CONV_WIDTH];
-    const int64_t stride = shape[VIT_CONV_STRIDE], pad = shape[VIT_CONV_PAD], columns = vit_phase_width(shape);
-    for (int64_t y = 0; y < height; y++) {
-        vit_real *row = phases + (y + pad) % stride * stride * phase + (y + pad) / stride * columns;
-        for (int64_t r = 0; r < stride; r++) {
-            const int64_t first = ((r - pad) % stride + stride) % stride;
-            if (first < width)
-                vit_copy_strided(row + r * phase + (first + pad) / stride, x + y * width + first,
-                                 (width - first + stride - 1) / stride, stride);
-        }
+    const int64_t second = r->n - width;
+    for (int64_t i = r->rows; i > 0; i--, to += r->to_step, from += r->from_step) {
+        memcpy(to, from, (size_t)width * sizeof *to);
+        memcpy(to + second, from + second, (size_t)width * sizeof *to);
     }
+}
+
+/* As vit_copy_short, with the choice of the width outside the loop. */
+static void copy_rows(vit_real *to, const vit_real *from, const struct rows *r, int64_t stride)
+{
+    to += r->to;
+    from += r->from;
+    if (stride == 1 && r->n >= 4 && r->n < 8)
+        copy_pairs(to, from, r, 4);
+    else if (stride == 1 && r->n >= 8 && r->n < 16)
+        copy_pairs(to, from, r, 8);
+    else
+        for (int64_t i = 0; i < r->rows; i++)
+            vit_copy_strided(to + i * r->to_step, from + i * r->from_step, r->n, stride);
+}
+
+/* The first row or column of a plane that lies in a phase. */
+static int64_t first_in_phase(int64_t phase, const int64_t *shape)
+{
+    const int64_t stride = shape[VIT_CONV_STRIDE];
+    return ((phase - shape[VIT_CONV_PAD]) % stride + stride) % stride;
+}
+
+/* phases (stride, stride, phase height, phase width), cleared before, from x (height, width): one phase. */
+static struct rows phase_rows(int64_t ky, int64_t kx, const int64_t *shape)
+{
+    const int64_t stride = shape[VIT_CONV_STRIDE], pad = shape[VIT_CONV_PAD], columns = vit_phase_width(shape);
+    const int64_t size = vit_phases_size(shape) / (stride * stride);
+    const int64_t y = first_in_phase(ky, shape), x = first_in_phase(kx, shape);
+    const int64_t height = shape[VIT_CONV_HEIGHT], width = shape[VIT_CONV_WIDTH];
+    struct rows r = {.to_step = columns, .from_step = stride * width};
+    if (y < height && x < width) {
+        r.rows = (height - y + stride - 1) / stride;
+        r.n = (width - x + stride - 1) / stride;
+    }
+    r.to = (ky * stride + kx) * size + (y + pad) / stride * columns + (x + pad) / stride;
+    r.from = y * width + x;
+    return r;
 }
 
 /* `vectors` of out, from element i on. */
@@ -65,13 +103,6 @@ static void find_offsets(int64_t *offset, int64_t phase, const int64_t *shape)
             *offset++ = (ky % stride * stride + kx % stride) * phase + ky / stride * columns + kx / stride;
 }
 
-static void copy_out(vit_real *y, const vit_real *out, const int64_t *shape)
-{
-    const int64_t columns = vit_phase_width(shape), width = shape[VIT_CONV_OUT_WIDTH];
-    for (int64_t row = 0; row < shape[VIT_CONV_OUT_HEIGHT]; row++)
-        vit_copy_short(y + row * width, out + row * columns, width);
-}
-
 /* y (planes, out height, out width), x (planes, height, width), weight (planes, kernel, kernel), bias (planes) or NULL;
  * scratch: vit_depthwise_scratch(shape) elements. shape[VIT_CONV_CHANNELS] planes; kernel <= 7. */
 void VIT_KERNEL_NAME(depthwise_planes)(vit_real *y, const vit_real *x, const vit_real *weight, const vit_real *bias,
@@ -83,16 +114,24 @@ void VIT_KERNEL_NAME(depthwise_planes)(vit_real *y, const vit_real *x, const vit
     const int64_t out_size = shape[VIT_CONV_OUT_HEIGHT] * shape[VIT_CONV_OUT_WIDTH];
     const int64_t phases = vit_phases_size(shape), phase = phases / (stride * stride);
     const int64_t n = (shape[VIT_CONV_OUT_HEIGHT] - 1) * vit_phase_width(shape) + shape[VIT_CONV_OUT_WIDTH];
+    const int64_t outputs = vit_phase_outputs(shape);
     vit_real *const out = scratch + batch * phases;
     int64_t offset[MAX_TAPS];
     find_offsets(offset, phase, shape);
     memset(scratch, 0, (size_t)(batch * phases) * sizeof *scratch);
+    const struct rows result = {.to_step = shape[VIT_CONV_OUT_WIDTH],
+                                .from_step = vit_phase_width(shape),
+                                .rows = shape[VIT_CONV_OUT_HEIGHT],
+                                .n = shape[VIT_CONV_OUT_WIDTH]};
     for (int64_t first = 0; first < planes; first += batch) {
         const int64_t end = planes - first < batch ? planes : first + batch;
-        for (int64_t p = first; p < end; p++)
-            split_phases(scratch + (p - first) * phases, phase, x + p * in_size, shape);
+        for (int64_t i = 0; i < stride * stride; i++) {
+            const struct rows rows = phase_rows(i / stride, i % stride, shape);
+            for (int64_t p = first; p < end; p++)
+                copy_rows(scratch + (p - first) * phases, x + p * in_size, &rows, stride);
+        }
         for (int64_t p = first; p < end; p++) {
-            const struct plane plane = {.out = out + (p - first) * vit_phase_outputs(shape),
+            const struct plane plane = {.out = out + (p - first) * outputs,
                                         .phases = scratch + (p - first) * phases,
                                         .weight = weight + p * taps,
                                         .bias = bias ? bias[p] : 0};
@@ -102,6 +141,6 @@ void VIT_KERNEL_NAME(depthwise_planes)(vit_real *y, const vit_real *x, const vit
                 convolve(&plane, offset, taps, n);
         }
         for (int64_t p = first; p < end; p++)
-            copy_out(y + p * out_size, out + (p - first) * vit_phase_outputs(shape), shape);
+            copy_rows(y + p * out_size, out + (p - first) * outputs, &result, 1);
     }
 }
