@@ -135,11 +135,12 @@ static int open_set(struct counters *c, int group, long thread, int *result)
     if (status == PAPI_OK && thread != 0) {
         status = PAPI_attach(set, (unsigned long)thread);
         if (status != PAPI_OK) {
+            int system_error = errno;
             destroy(set);
             return vit_fail(VIT_ENOTSUP,
                             "papi: cannot attach to the pool's threads: %s (%d, errno %d); PAPI needs the processor's "
                             "instruction counter for that: run with one thread",
-                            PAPI_strerror(status), status, errno);
+                            PAPI_strerror(status), status, system_error);
         }
     }
     for (int i = 0; i < N_EVENTS && status == PAPI_OK; i++)
