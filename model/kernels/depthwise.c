@@ -31,12 +31,30 @@ static inline __attribute__((always_inline)) void copy_pairs(vit_real *to, const
     }
 }
 
-/* As vit_copy_short, with the choice of the width outside the loop. */
+static void copy_even_rows(vit_real *to, const vit_real *from, const struct rows *r)
+{
+    const int64_t n = r->n;
+    for (int64_t i = r->rows; i > 0; i--, to += r->to_step, from += r->from_step)
+        if (n >= 4 && n < 8) {
+            vit_copy_even_quad(to, from);
+            vit_copy_even_quad(to + n - 4, from + 2 * (n - 4));
+        } else if (n == 3) {
+            to[0] = from[0];
+            to[1] = from[2];
+            to[2] = from[4];
+        } else {
+            vit_copy_even(to, from, n);
+        }
+}
+
+/* The usual widths are chosen before the loop over rows, not in it. */
 static void copy_rows(vit_real *to, const vit_real *from, const struct rows *r, int64_t stride)
 {
     to += r->to;
     from += r->from;
-    if (stride == 1 && r->n >= 4 && r->n < 8)
+    if (stride == 2)
+        copy_even_rows(to, from, r);
+    else if (stride == 1 && r->n >= 4 && r->n < 8)
         copy_pairs(to, from, r, 4);
     else if (stride == 1 && r->n >= 8 && r->n < 16)
         copy_pairs(to, from, r, 8);

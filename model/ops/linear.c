@@ -2,18 +2,17 @@
 /* linear: y[m, n] = bias[n] + sum over k of x[m, k] * w[n, k]. x (..., K), w (N, K), [bias (N)] -> y (..., N); M is the
  * product of the leading dims. MACs: M * N * K; FLOPs: 2 MACs + one per output with a bias.
  *
- * "panels": w is packed once per call into panels of VIT_PANEL outputs, then pieces of rows by panels are multiplied.
- * "blas": few rows do not pay for the packing. */
+ * "panels": a piece packs VIT_PANEL rows of w into scratch and multiplies some hundred rows of x by them: enough rows
+ * to pay for the packing, also on one thread. "dots": few rows, each output a product of two rows. */
 #include "model/base/parallel.h"
 #include "model/base/status.h"
-#include "model/blas.h"
 #include "model/kernel_set.h"
 #include "model/kernels/conv_shape.h"
 #include "model/plan.h"
 
 struct product {
     const vit_real *x, *w, *bias;
-    vit_real *y, *panels; /* panels (panels of N, K, VIT_PANEL) */
+    vit_real *y, *scratch;
     int64_t m, n, k;
     int64_t rows, columns; /* of a piece */
 };
@@ -66,86 +65,58 @@ static int64_t smaller(int64_t a, int64_t b)
 
 static bool has_many_rows(const struct vit_op *op)
 {
-    enum { FEW_ROWS = 40 };
-    const struct product p = describe(op);
-    return p.m > FEW_ROWS;
+    enum { FEW_ROWS = 4 };
+    return describe(op).m > FEW_ROWS;
 }
 
 static size_t panels_workspace(const struct vit_op *op, int threads)
 {
-    (void)threads;
-    const struct product p = describe(op);
-    return (size_t)(pieces_of(p.n, VIT_PANEL) * VIT_PANEL * p.k) * sizeof(vit_real);
+    return (size_t)threads * (size_t)(describe(op).k * VIT_PANEL) * sizeof(vit_real);
 }
 
-static void pack_piece(void *context, int64_t piece, int worker)
+static void panels_piece(void *context, int64_t piece, int worker)
 {
-    (void)worker;
     const struct product *p = context;
-    const int64_t first = piece * VIT_PANEL;
-    vit_kernels()->panel_columns(p->panels + first * p->k, p->w + first * p->k, p->k,
-                                 (const int64_t[]){p->k, smaller(VIT_PANEL, p->n - first)});
-}
-
-static void multiply_piece(void *context, int64_t piece, int worker)
-{
-    (void)worker;
-    const struct product *p = context;
-    const int64_t across = pieces_of(p->n, p->columns);
-    const int64_t row = piece / across * p->rows, first = piece % across * p->columns;
-    const int64_t end = smaller(p->n, first + p->columns);
-    for (int64_t column = first; column < end; column += VIT_PANEL)
-        vit_kernels()->panel_product(
-            p->y + row * p->n + column, p->n, p->x + row * p->k, p->k, 1, p->panels + column * p->k, NULL,
-            p->bias ? p->bias + column : NULL,
-            (const int64_t[]){smaller(p->rows, p->m - row), smaller(VIT_PANEL, end - column), p->k});
+    const int64_t across = pieces_of(p->n, VIT_PANEL);
+    const int64_t row = piece / across * p->rows, column = piece % across * VIT_PANEL;
+    const int64_t rows = smaller(p->rows, p->m - row), columns = smaller(VIT_PANEL, p->n - column);
+    vit_real *panel = p->scratch + worker * p->k * VIT_PANEL;
+    vit_kernels()->panel_columns(panel, p->w + column * p->k, p->k, (const int64_t[]){p->k, columns});
+    vit_kernels()->panel_product(p->y + row * p->n + column, p->n, p->x + row * p->k, p->k, 1, panel, NULL,
+                                 p->bias ? p->bias + column : NULL, (const int64_t[]){rows, columns, p->k});
 }
 
 static void panels_forward(const struct vit_step *step)
 {
-    enum { ROWS = 96, PIECE_MACS = 5000000 };
+    enum { ROWS = 512 };
     struct product p = describe(step->op);
-    p.panels = step->workspace;
+    p.scratch = step->workspace;
     p.rows = ROWS;
-    const int64_t panel_macs = ROWS * VIT_PANEL * p.k;
-    p.columns = panel_macs < PIECE_MACS ? PIECE_MACS / panel_macs * VIT_PANEL : VIT_PANEL;
-    vit_parallel_for(step->pool, pieces_of(p.n, VIT_PANEL), pack_piece, &p);
-    vit_parallel_for(step->pool, pieces_of(p.m, p.rows) * pieces_of(p.n, p.columns), multiply_piece, &p);
+    vit_parallel_for(step->pool, pieces_of(p.m, p.rows) * pieces_of(p.n, VIT_PANEL), panels_piece, &p);
 }
 
-static void blas_piece(void *context, int64_t piece, int worker)
+static void dots_piece(void *context, int64_t piece, int worker)
 {
     (void)worker;
     const struct product *p = context;
-    const int64_t first = piece * p->columns, columns = smaller(p->columns, p->n - first);
-    for (int64_t m = 0; p->bias && m < p->m; m++)
-        for (int64_t n = 0; n < columns; n++)
-            p->y[m * p->n + first + n] = p->bias[first + n];
-    vit_gemm(&(struct vit_gemm){.trans_b = true,
-                                .m = (int)p->m,
-                                .n = (int)columns,
-                                .k = (int)p->k,
-                                .alpha = 1,
-                                .beta = p->bias ? 1 : 0,
-                                .a = p->x,
-                                .lda = (int)p->k,
-                                .b = p->w + first * p->k,
-                                .ldb = (int)p->k,
-                                .c = p->y + first,
-                                .ldc = (int)p->n});
+    const int64_t first = piece * p->columns;
+    for (int64_t m = 0; m < p->m; m++)
+        vit_kernels()->dot_rows(p->y + m * p->n + first, p->x + m * p->k, p->w + first * p->k,
+                                p->bias ? p->bias + first : NULL,
+                                (const int64_t[]){smaller(p->columns, p->n - first), p->k});
 }
 
-static void blas_forward(const struct vit_step *step)
+static void dots_forward(const struct vit_step *step)
 {
     enum { PIECE_WEIGHTS = 100000 };
     struct product p = describe(step->op);
     p.columns = p.k < PIECE_WEIGHTS ? PIECE_WEIGHTS / p.k : 1;
-    vit_parallel_for(step->pool, pieces_of(p.n, p.columns), blas_piece, &p);
+    vit_parallel_for(step->pool, pieces_of(p.n, p.columns), dots_piece, &p);
 }
 
 static const struct vit_kernel kernels[] = {
     {.name = "panels", .supports = has_many_rows, .workspace = panels_workspace, .forward = panels_forward},
-    {.name = "blas", .forward = blas_forward},
+    {.name = "dots", .forward = dots_forward},
     {0}};
 
 const struct vit_op_def vit_op_linear = {.name = "linear",
