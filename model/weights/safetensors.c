@@ -39,7 +39,7 @@ const char *vit_safetensors_shape_text(const struct vit_safetensors_entry *entry
     for (int i = 0; i < entry->ndim; i++)
         used += (size_t)snprintf(text + used, VIT_SAFETENSORS_SHAPE_TEXT - used, i ? ", %lld" : "%lld",
                                  (long long)entry->dim[i]);
-    snprintf(text + used, VIT_SAFETENSORS_SHAPE_TEXT - used, ")");
+    snprintf(text + used, VIT_SAFETENSORS_SHAPE_TEXT - used, entry->ndim == 1 ? ",)" : ")");
     return text;
 }
 

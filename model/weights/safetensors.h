@@ -52,7 +52,7 @@ const struct vit_safetensors_entry *vit_safetensors_find(const struct vit_safete
 /* Elements start .. start+count as vit_real. Fails for integers and formats narrower than 16 bits. */
 int vit_safetensors_read(const struct vit_safetensors_entry *entry, int64_t start, int64_t count, vit_real *out);
 
-/* "(2, 3, 224, 224)", as vit_shape_text does for tensors. */
+/* "(2, 3, 224, 224)" or "(2,)", as vit_shape_text does for tensors. */
 enum { VIT_SAFETENSORS_SHAPE_TEXT = 192 };
 const char *vit_safetensors_shape_text(const struct vit_safetensors_entry *entry,
                                        char text[VIT_SAFETENSORS_SHAPE_TEXT]);

@@ -128,7 +128,7 @@ static int read_shape(const struct vit_safetensors *file, struct vit_safetensors
     entry->numel = 1;
     cJSON_ArrayForEach(item, array)
     {
-        int64_t dim;
+        int64_t dim = 0;
         int status = read_integer(file, entry->name, item, &dim);
         if (status)
             return status;
@@ -145,7 +145,7 @@ static int read_offsets(const struct vit_safetensors *file, struct vit_safetenso
     if (!cJSON_IsArray(array) || cJSON_GetArraySize(array) != 2)
         return vit_fail(VIT_EFORMAT, "%s: tensor %.200s: data_offsets is not an array of two numbers", file->name,
                         entry->name);
-    int64_t begin, end;
+    int64_t begin = 0, end = 0;
     int status = read_integer(file, entry->name, array->child, &begin);
     if (!status)
         status = read_integer(file, entry->name, array->child->next, &end);
