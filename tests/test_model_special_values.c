@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* test_model_special_values.c - softmax, activations and means at the borders of the number range, in every kernel set
+ * and at every place in a vector and behind it. */
+#include "tests/support/test.h"
+
+#include "model/kernel_set.h"
+
+enum { N = 41 }; /* two vectors and an end, for every instruction set */
+
+/* kernel(x) == y with `value` in each place, all other elements 0. */
+static void check_each_place(void (*kernel)(vit_real *, const vit_real *, int64_t), vit_real value, double expected)
+{
+    for (int place = 0; place < N; place++) {
+        vit_real x[N] = {0}, y[N];
+        x[place] = value;
+        kernel(y, x, N);
+        if (isnan(expected))
+            assert_true(isnan(y[place]));
+        else
+            assert_true((double)y[place] == expected);
+        assert_close(y[(place + 1) % N], y[(place + 2) % N], 0);
+    }
+}
+
+static void test_activations_keep_limits_and_nan(void **state)
+{
+    (void)state;
+    for (const struct vit_kernel_set *const *set = vit_kernel_sets(); *set; set++) {
+        check_each_place((*set)->relu, (vit_real)NAN, NAN);
+        check_each_place((*set)->relu, (vit_real)-INFINITY, 0);
+        check_each_place((*set)->gelu, (vit_real)NAN, NAN);
+        check_each_place((*set)->gelu, (vit_real)INFINITY, INFINITY);
+        check_each_place((*set)->gelu, 1000, 1000);
+        check_each_place((*set)->gelu, -1000, 0);
+        check_each_place((*set)->sigmoid, (vit_real)NAN, NAN);
+        check_each_place((*set)->sigmoid, (vit_real)INFINITY, 1);
+        check_each_place((*set)->sigmoid, (vit_real)-INFINITY, 0);
+    }
+}
+
+/* Relative to the value itself: the form with erf has no correct digit left at -6. The bound allows for the rounding of
+ * x * x / 2, whose error the exponential multiplies by about 20. */
+static void test_gelu_keeps_digits_in_the_negative_tail(void **state)
+{
+    (void)state;
+    const double tolerance = 64 * (sizeof(vit_real) == sizeof(float) ? 1.2e-7 : 2.3e-16);
+    for (const struct vit_kernel_set *const *set = vit_kernel_sets(); *set; set++)
+        for (int i = 0; i < 60; i++) {
+            vit_real x = (vit_real)(-0.11 * i - 0.01), y;
+            (*set)->gelu(&y, &x, 1);
+            double expected = 0.5 * (double)x * erfc(-(double)x * sqrt(0.5));
+            assert_close((double)y / expected, 1, tolerance);
+        }
+}
+
+static void test_softmax_gives_nothing_to_masked_elements(void **state)
+{
+    (void)state;
+    for (const struct vit_kernel_set *const *set = vit_kernel_sets(); *set; set++)
+        for (int n = 2; n <= N; n++) {
+            vit_real x[N], y[N];
+            for (int i = 0; i < n; i++)
+                x[i] = i == n / 2 ? 3 : (vit_real)-INFINITY;
+            (*set)->softmax_rows(y, x, 1, n);
+            for (int i = 0; i < n; i++)
+                assert_true(y[i] == (i == n / 2 ? 1 : 0));
+        }
+}
+
+static void test_softmax_of_nan_or_nothing_is_nan(void **state)
+{
+    (void)state;
+    for (const struct vit_kernel_set *const *set = vit_kernel_sets(); *set; set++)
+        for (int place = 0; place < N; place++) {
+            vit_real x[N] = {0}, y[N];
+            x[place] = (vit_real)NAN;
+            (*set)->softmax_rows(y, x, 1, N);
+            assert_true(isnan(y[0]) && isnan(y[N - 1]));
+            for (int i = 0; i < N; i++)
+                x[i] = (vit_real)-INFINITY;
+            (*set)->softmax_rows(y, x, 1, N);
+            assert_true(isnan(y[0]) && isnan(y[N - 1]));
+        }
+}
+
+/* Rows far from zero: one pass over squares would lose the variance (1e4 squared has no digit left for 1e-2). */
+static void test_layer_norm_of_rows_far_from_zero_keeps_the_variance(void **state)
+{
+    (void)state;
+    vit_real x[N], y[N], weight[N], bias[N] = {0};
+    for (int i = 0; i < N; i++) {
+        x[i] = 8192 + (vit_real)(i % 2 ? 0.125 : -0.125); /* exact in float */
+        weight[i] = 1;
+    }
+    const double mean = -0.125 / N; /* one more of the lower value */
+    const double deviation = sqrt(0.125 * 0.125 - mean * mean);
+    for (const struct vit_kernel_set *const *set = vit_kernel_sets(); *set; set++) {
+        (*set)->layer_norm_rows(y, x, weight, bias, 1, N, 0);
+        for (int i = 0; i < N; i++) /* 10 roundings */
+            assert_close(y[i], ((i % 2 ? 0.125 : -0.125) - mean) / deviation, 10 * 1.2e-7);
+    }
+}
+
+static void test_mean_of_a_long_row_loses_no_digit(void **state)
+{
+    (void)state;
+    enum { LONG = 200000 };
+    static vit_real x[LONG];
+    for (int i = 0; i < LONG; i++)
+        x[i] = (vit_real)0.1;
+    for (const struct vit_kernel_set *const *set = vit_kernel_sets(); *set; set++) {
+        vit_real y;
+        (*set)->mean_rows(&y, x, 1,
+                          LONG); /* sums of blocks are short: some 16 roundings; a plain float sum is off by 1e-3 */
+        assert_close(y, x[0], 0.1 * 16 * 6e-8);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_activations_keep_limits_and_nan),
+        cmocka_unit_test(test_gelu_keeps_digits_in_the_negative_tail),
+        cmocka_unit_test(test_softmax_gives_nothing_to_masked_elements),
+        cmocka_unit_test(test_softmax_of_nan_or_nothing_is_nan),
+        cmocka_unit_test(test_layer_norm_of_rows_far_from_zero_keeps_the_variance),
+        cmocka_unit_test(test_mean_of_a_long_row_loses_no_digit),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
