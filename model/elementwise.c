@@ -42,7 +42,7 @@ int vit_broadcast_infer(struct vit_op *op)
 }
 
 /* Axes of a grouped into runs over which b either advances with a or stands still; axes of one element vanish.
- * The innermost group is a row, the one outside it is `repeat` rows in one kernel call. */
+ * Innermost first: the first group is a row, rows of the second go to the kernel in one call. */
 struct groups {
     int n;
     int64_t dim[VIT_MAX_DIMS];
@@ -51,24 +51,24 @@ struct groups {
 
 static struct groups group_axes(const struct vit_tensor *a, const struct vit_tensor *b)
 {
-    struct groups inner_first = {0};
+    struct groups groups = {0};
     int skip = a->ndim - b->ndim;
     int64_t stride = 1;
     for (int i = a->ndim - 1; i >= 0; i--) {
         if (a->dim[i] == 1)
             continue;
         bool advances = i >= skip && b->dim[i - skip] != 1;
-        int last = inner_first.n - 1;
-        if (last >= 0 && advances == (inner_first.stride[last] != 0)) {
-            inner_first.dim[last] *= a->dim[i];
+        int last = groups.n - 1;
+        if (last >= 0 && advances == (groups.stride[last] != 0)) {
+            groups.dim[last] *= a->dim[i];
         } else {
-            inner_first.dim[inner_first.n] = a->dim[i];
-            inner_first.stride[inner_first.n++] = advances ? stride : 0;
+            groups.dim[groups.n] = a->dim[i];
+            groups.stride[groups.n++] = advances ? stride : 0;
         }
         if (advances)
             stride *= a->dim[i];
     }
-    return inner_first;
+    return groups;
 }
 
 struct broadcast {
