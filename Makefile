@@ -194,9 +194,8 @@ libdir=$${prefix}/lib
 Name: vitscope
 Description: instrumented vision transformers: what every operator costs
 Version: $(VERSION)
-Requires.private: $(PACKAGES)
 Libs: -L$${libdir} -lvitscope
-Libs.private: -lcsv -lm -pthread
+Libs.private: $(LIBS)
 Cflags: -I$${includedir}/vitscope$(if $(filter double,$(CONFIG)), -DVIT_REAL_DOUBLE)
 endef
 export PKG_CONFIG_FILE
