@@ -212,11 +212,12 @@ static struct result relu(struct vit_op_reference *r, const int64_t *i)
     return (struct result){fmax(at(r->op->in[0], i), 0), 0};
 }
 
-/* Relative, also in the negative tail, where a rounded argument x changes the result by x^2 times as much. */
+/* Relative, also in the negative tail, where a rounded argument x, here and in the kernel, changes the result by x^2
+ * times as much. */
 static struct result gelu(struct vit_op_reference *r, const int64_t *i)
 {
     double x = at(r->op->in[0], i), value = 0.5 * x * erfc(-x / sqrt(2));
-    return (struct result){value, fabs(value) * (8 + x * x) + UNDERFLOW_SLACK};
+    return (struct result){value, fabs(value) * (8 + 2 * x * x) + UNDERFLOW_SLACK};
 }
 
 static struct result sigmoid(struct vit_op_reference *r, const int64_t *i)
