@@ -20,8 +20,9 @@ struct convolution {
     vit_real *y, *scratch;
     int64_t shape[VIT_CONV_SIZES];
     int64_t out_channels, k;
-    int64_t columns;       /* outputs of one channel over all images */
-    int64_t piece_columns; /* a multiple of VIT_PANEL */
+    int64_t columns;        /* outputs of one channel over all images */
+    int64_t piece_columns;  /* a multiple of VIT_PANEL */
+    int64_t piece_channels; /* dots */
 };
 
 static int infer(struct vit_op *op)
@@ -71,7 +72,7 @@ static struct convolution describe(const struct vit_op *op)
                             .out_channels = y->dim[1],
                             .k = x->dim[1] * op->attr.kernel * op->attr.kernel,
                             .columns = y->dim[0] * y->dim[2] * y->dim[3]};
-    /* A map in one stride-1 piece of 1x1 windows has no row ends that matter. */
+    /* The ends of rows mean nothing to 1x1 windows: one long row is packed in longer runs. */
     if (op->attr.kernel == 1 && op->attr.stride == 1 && op->attr.pad == 0) {
         c.shape[VIT_CONV_WIDTH] = c.shape[VIT_CONV_OUT_WIDTH] = x->dim[2] * x->dim[3];
         c.shape[VIT_CONV_HEIGHT] = c.shape[VIT_CONV_OUT_HEIGHT] = 1;
@@ -148,7 +149,36 @@ static void forward(const struct vit_step *step)
     vit_parallel_for(step->pool, (c.columns + c.piece_columns - 1) / c.piece_columns, multiply_piece, &c);
 }
 
-static const struct vit_kernel kernels[] = {{.name = "panel_windows", .workspace = workspace, .forward = forward}, {0}};
+static bool is_pixel_of_few_images(const struct vit_op *op)
+{
+    enum { FEW_IMAGES = 4 };
+    const struct vit_tensor *x = op->in[0];
+    return x->dim[0] <= FEW_IMAGES && x->dim[2] == 1 && x->dim[3] == 1 && op->attr.kernel == 1 && op->attr.pad == 0;
+}
+
+static void dots_piece(void *context, int64_t piece, int worker)
+{
+    (void)worker;
+    const struct convolution *c = context;
+    const int64_t first = piece * c->piece_channels, left = c->out_channels - first;
+    const int64_t channels = left < c->piece_channels ? left : c->piece_channels;
+    for (int64_t image = 0; image < c->columns; image++)
+        vit_kernels()->dot_rows(c->y + image * c->out_channels + first, c->x + image * c->k, c->w + first * c->k,
+                                c->bias ? c->bias + first : NULL, (const int64_t[]){channels, c->k});
+}
+
+static void dots_forward(const struct vit_step *step)
+{
+    enum { PIECE_WEIGHTS = 100000 };
+    struct convolution c = describe(step->op);
+    c.piece_channels = c.k < PIECE_WEIGHTS ? PIECE_WEIGHTS / c.k : 1;
+    vit_parallel_for(step->pool, (c.out_channels + c.piece_channels - 1) / c.piece_channels, dots_piece, &c);
+}
+
+static const struct vit_kernel kernels[] = {
+    {.name = "dots", .supports = is_pixel_of_few_images, .forward = dots_forward},
+    {.name = "panel_windows", .workspace = workspace, .forward = forward},
+    {0}};
 
 const struct vit_op_def vit_op_conv2d = {.name = "conv2d",
                                          .op_class = VIT_CLASS_CONV,
