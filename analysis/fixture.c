@@ -57,7 +57,8 @@ int vit_fixture_open(struct cJSON **root, const char *path)
         status = vit_fail(VIT_EFORMAT, "%s: no valid JSON at byte %ld", path, (long)(end - text));
     const char *schema = status == VIT_OK ? vit_fixture_text(tree, "schema") : "";
     if (status == VIT_OK && (!schema || strcmp(schema, "vit-fixture/1") != 0))
-        status = vit_fail(VIT_EFORMAT, "%s: \"schema\" is %s, expected \"vit-fixture/1\"", path, schema ? schema : "missing");
+        status = vit_fail(VIT_EFORMAT, "%s: \"schema\" is %s, expected \"vit-fixture/1\"", path,
+                          schema ? schema : "missing");
     free(text);
     if (status != VIT_OK)
         cJSON_Delete(tree);
@@ -156,8 +157,8 @@ static void compare_list(struct vit_tally *tally, const struct cJSON *record, co
     for (const struct cJSON *item = vit_fixture_first(list); item; item = vit_fixture_next(item), j++) {
         int64_t at = strcmp(key, "first8") == 0 ? j : (2 * (int64_t)j + 1) * v.n / (2 * (int64_t)count);
         double got = at < v.n ? (double)v.value[at] : (double)NAN;
-        vit_tally_compare(tally, (struct vit_expected){got, vit_fixture_value(item), scale, 12}, "%s %s[%d]", v.name, key,
-                          j);
+        vit_tally_compare(tally, (struct vit_expected){got, vit_fixture_value(item), scale, 12}, "%s %s[%d]", v.name,
+                          key, j);
     }
 }
 
@@ -182,7 +183,9 @@ void vit_tally_record(struct vit_tally *tally, const struct cJSON *record, struc
         centred += ((double)v.value[i] - mean) * ((double)v.value[i] - mean);
     double std = vit_fixture_value(vit_fixture_member(record, "std"));
     double l2 = vit_fixture_value(vit_fixture_member(record, "l2"));
-    double scale = std > 0 ? std : l2 > 0 ? l2 / sqrt(n) : sqrt(squares / n); /* of the tensor; a listing without either (weights) */
+    double scale = std > 0  ? std
+                   : l2 > 0 ? l2 / sqrt(n)
+                            : sqrt(squares / n); /* of the tensor; a listing without either (weights) */
     compare_one(tally, record, "mean", scale, mean, v.name);
     compare_one(tally, record, "std", scale, sqrt(centred / n), v.name);
     compare_one(tally, record, "l2", scale * sqrt(n), sqrt(squares), v.name);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* fixture.h - reads files of reference numbers (schema vit-fixture/1) and keeps the tally of comparisons with them.
- * The tree of a file is read with the functions below; a member that is missing or of another type is absent (NULL, -1). */
+ * The tree of a file is read with the functions below; a member that is missing or of another type is absent (NULL,
+ * -1). */
 #pragma once
 
 #include <stdbool.h>

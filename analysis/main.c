@@ -25,14 +25,17 @@ const int vit_n_commands = (int)(sizeof vit_commands / sizeof vit_commands[0]);
 
 static void print_help(FILE *file)
 {
-    fprintf(file, "vitscope %s: what every operator of a vision transformer costs\n\nusage: vitscope COMMAND [OPTIONS] [ARGUMENTS]\n\n",
+    fprintf(file,
+            "vitscope %s: what every operator of a vision transformer costs\n\nusage: vitscope COMMAND [OPTIONS] "
+            "[ARGUMENTS]\n\n",
             vit_build_version);
     for (int i = 0; i < vit_n_commands; i++)
         fprintf(file, "  %-11s %s\n", vit_commands[i]->name, vit_commands[i]->summary);
-    fprintf(file, "\n  vitscope COMMAND --help    options and examples\n  vitscope help data         kinds of datasets\n"
-                  "  vitscope --version\n\nfirst steps:\n"
-                  "  vitscope models\n  vitscope profile deit_tiny swin_tiny efficientvit_m4 --data fashion-mnist\n"
-                  "  vitscope study memory-bound\n");
+    fprintf(file,
+            "\n  vitscope COMMAND --help    options and examples\n  vitscope help data         kinds of datasets\n"
+            "  vitscope --version\n\nfirst steps:\n"
+            "  vitscope models\n  vitscope profile deit_tiny swin_tiny efficientvit_m4 --data fashion-mnist\n"
+            "  vitscope study memory-bound\n");
 }
 
 static void print_command_help(FILE *file, const struct vit_command *command)

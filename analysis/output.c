@@ -28,9 +28,7 @@ int vit_output_open(struct vit_sink *sink, const struct vit_options *options, co
     int status = vit_sink_find(&def, options->format ? options->format : "table");
     if (status != VIT_OK)
         return status;
-    struct vit_sink_target target = {.stream = stdout,
-                                     .width = terminal_width(),
-                                     .utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
-                                     .bar = bar};
+    struct vit_sink_target target = {
+        .stream = stdout, .width = terminal_width(), .utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0, .bar = bar};
     return vit_sink_open(sink, def, schema, &target);
 }

@@ -57,10 +57,10 @@ void vit_verification_logits(struct vit_tally *tally, const struct cJSON *logits
     int64_t classes = got->dim[1], i = 0, n = vit_numel(got);
     for (const struct cJSON *row = vit_fixture_first(logits); row; row = vit_fixture_next(row))
         for (const struct cJSON *item = vit_fixture_first(row); item; item = vit_fixture_next(item), i++)
-            vit_tally_compare(tally,
-                              (struct vit_expected){i < n ? (double)got->data[i] : (double)NAN,
-                                                    vit_fixture_value(item), scale, 12},
-                              "logits[%lld][%lld]", (long long)(i / classes), (long long)(i % classes));
+            vit_tally_compare(
+                tally,
+                (struct vit_expected){i < n ? (double)got->data[i] : (double)NAN, vit_fixture_value(item), scale, 12},
+                "logits[%lld][%lld]", (long long)(i / classes), (long long)(i % classes));
     vit_tally_equal(tally, n, i, "number of logits");
 }
 
@@ -99,7 +99,7 @@ static int64_t macs_of(const struct vit_graph *graph, const char *name, const ch
     size_t length = strlen(name), tail = suffix ? strlen(suffix) : 0;
     for (int i = 0; i < graph->n_op; i++) {
         const char *op = graph->op[i]->name;
-        bool same = suffix ? strncmp(op, name, length) == 0 && op[length] == '.' && strlen(op) > length + tail &&
+        bool same = suffix ? strncmp(op, name, length) == 0 && op[length] == '.' && strlen(op) >= length + tail &&
                                  strcmp(op + strlen(op) - tail, suffix) == 0
                            : strcmp(op, name) == 0;
         if (same && !graph->op[i]->prepare)
@@ -156,7 +156,8 @@ int vit_verify_counts(struct vit_verification *v)
         if (!def)
             return vit_fail_in(VIT_EFORMAT, "%s", v->path);
         struct vit_graph graph;
-        int status = vit_model_build(&graph, def, (struct vit_model_options){.img = (int)vit_fixture_integer(model, "img")});
+        int status =
+            vit_model_build(&graph, def, (struct vit_model_options){.img = (int)vit_fixture_integer(model, "img")});
         if (status != VIT_OK)
             return vit_fail_in(status, "%s: %s", v->path, name);
         vit_verification_counts(tally, model, &graph);
@@ -232,6 +233,7 @@ int vit_verify_weights_file(struct vit_verification *v)
 
 int vit_verify_adamw(struct vit_verification *v)
 {
-    vit_verification_skip(v, "adamw", vit_fixture_member(v->root, "runs"), "not compared: training is not part of this version");
+    vit_verification_skip(v, "adamw", vit_fixture_member(v->root, "runs"),
+                          "not compared: training is not part of this version");
     return VIT_OK;
 }

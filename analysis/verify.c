@@ -84,7 +84,8 @@ static int run(const struct vit_options *options)
     if (status != VIT_OK)
         return status;
     for (int i = 0; i < options->n_argument && status == VIT_OK; i++) {
-        struct vit_verification v = {.path = options->argument[i], .graph = options->graph, .threads = options->threads};
+        struct vit_verification v = {
+            .path = options->argument[i], .graph = options->graph, .threads = options->threads};
         struct cJSON *root;
         status = vit_fixture_open(&root, v.path);
         if (status != VIT_OK)
@@ -110,10 +111,11 @@ const struct vit_command vit_command_verify = {
     .name = "verify",
     .arguments = "FIXTURE.json...",
     .summary = "compare models with files of reference numbers",
-    .detail = "Runs the model of each file (schema vit-fixture/1) with its seed, size and batch, and prints per kind of\n"
-              "record how many numbers were compared and the worst deviation. Exit code 1 if one is outside.\n\n"
-              "  vitscope verify tests/fixtures/deit_nano_s1.json\n"
-              "  vitscope verify --graph folded --threads 2 tests/fixtures/efficientvit_*.json\n",
+    .detail =
+        "Runs the model of each file (schema vit-fixture/1) with its seed, size and batch, and prints per kind of\n"
+        "record how many numbers were compared and the worst deviation. Exit code 1 if one is outside.\n\n"
+        "  vitscope verify tests/fixtures/deit_nano_s1.json\n"
+        "  vitscope verify --graph folded --threads 2 tests/fixtures/efficientvit_*.json\n",
     .takes = "graph threads format",
     .min_arguments = 1,
     .max_arguments = VIT_MAX_ARGUMENTS,

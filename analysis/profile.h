@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* profile.h - one model measured operator by operator, and what is made of it: groups of operators, rows, figures. */
+#pragma once
+
+#include "analysis/options.h"
+#include "analysis/runner.h"
+#include "probes/machine.h"
+
+/* A sum over operators. Times are medians over the repeats, added. */
+struct vit_group {
+    char name[64];
+    int operators;
+    double time_ns;
+    struct vit_cost cost;
+};
+
+enum { VIT_MAX_GROUPS = 512 };
+
+struct vit_profile {
+    struct vit_instance instance;
+    struct vit_session session;
+    struct vit_measurement measurement;
+    const struct vit_machine *machine;
+    double *step_ns;                        /* (steps): median time of each step */
+    double total_ns;                        /* their sum */
+    struct vit_summary plain, instrumented; /* whole forwards */
+    double overhead;                        /* instrumented / plain - 1, median over pairs */
+    double explained;                       /* operators' sum / whole instrumented run, median */
+};
+
+/* Opens the model with its input, runs all probes. Must not be moved. On failure nothing is left to close. */
+int vit_profile_open(struct vit_profile *profile, const char *model, const struct vit_options *options,
+                     const struct vit_machine *machine);
+void vit_profile_close(struct vit_profile *profile);
+
+/* Name of the group that a step belongs to; text has room for 64 bytes. */
+typedef const char *(*vit_profile_key)(const struct vit_step *step, char *text);
+
+const char *vit_profile_class(const struct vit_step *step, char *text); /* "gemm" */
+const char *vit_profile_block(const struct vit_step *step, char *text); /* "embed", "s0.b1", "s1.merge", "head" */
+
+/* Groups in order of first appearance; returns their number. */
+int vit_profile_group(const struct vit_profile *profile, vit_profile_key key, struct vit_group group[VIT_MAX_GROUPS]);
+
+void vit_group_sort_by_time(struct vit_group *group, int n);
+
+/* Derived figures of a cost and a time. Absent where a divisor is 0. */
+struct vit_rates {
+    struct vit_cell gflop_per_s, gb_per_s, intensity;
+    const char *bound; /* "memory", "compute": left or right of the ridge point; NULL without arithmetic or ceilings */
+};
+struct vit_rates vit_profile_rates(const struct vit_profile *profile, const struct vit_cost *cost, double time_ns);
+
+/* Writes operators.csv, summary.csv, classes.csv, blocks.csv and the figures into folder. */
+int vit_profile_write(const struct vit_profile *profile, const char *folder);
+
+/* Draws the figures beside the files of vit_profile_write. */
+int vit_profile_draw(const struct vit_profile *profile, const char *folder);
+
+/* Prints the tables. */
+int vit_profile_print(const struct vit_profile *profile, const struct vit_options *options);
+
+/* "batch 1, 1 thread, eager graph, median of 30 runs" */
+void vit_profile_settings(const struct vit_profile *profile, char *text, size_t size);

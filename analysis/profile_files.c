@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/* profile_files.c - the files of a profile: operators.csv (raw, one row per operator and repeat), summary.csv (one row
+ * per operator), classes.csv, blocks.csv, and the figures. */
+#include "analysis/profile.h"
+
+#include "model/base/status.h"
+#include "reports/gnuplot.h"
+#include "reports/number.h"
+#include "reports/sink.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What a row is about: the same columns, in this order, begin every table of operators. */
+static const struct vit_column key_columns[] = {
+    {"model", VIT_TEXT, "", "model"},
+    {"backend", VIT_TEXT, "", "cpu"},
+    {"graph", VIT_TEXT, "", "variant of the graph: eager, folded"},
+    {"batch", VIT_INT, "", "images per forward"},
+    {"image_size", VIT_INT, "", "side of the input in pixels"},
+    {"threads", VIT_INT, "", "threads"},
+    {"pass", VIT_TEXT, "", "forward or backward"},
+    {"step", VIT_INT, "", "position in the plan"},
+    {"op", VIT_TEXT, "", "operator, named after its module"},
+    {"kind", VIT_TEXT, "", "kind of operator"},
+    {"kernel", VIT_TEXT, "", "implementation that ran"},
+    {"class", VIT_TEXT, "", "class of the kind"},
+    {"stage", VIT_INT, "", "stage; empty outside of stages"},
+    {"block", VIT_INT, "", "attention block within the stage"},
+    {"head", VIT_INT, "", "attention head, where the operator belongs to one"},
+    {"role", VIT_TEXT, "", "part in the block"},
+};
+enum { N_KEY = sizeof key_columns / sizeof key_columns[0] };
+
+static struct vit_cell index_cell(int value)
+{
+    return value < 0 ? vit_absent() : vit_int(value);
+}
+
+static void fill_key(const struct vit_profile *p, const struct vit_step *step, struct vit_cell *cell)
+{
+    const struct vit_op *op = step->op;
+    const char *graph = p->instance.options.model.graph;
+    const struct vit_cell key[N_KEY] = {
+        vit_text(p->instance.model->name),
+        vit_text("cpu"),
+        vit_text(graph ? graph : "eager"),
+        vit_int(p->instance.graph.batch),
+        vit_int(p->instance.graph.input->dim[2]),
+        vit_int(p->instance.plan.threads),
+        vit_text(step->pass == VIT_FORWARD ? "forward" : "backward"),
+        vit_int(step->index),
+        vit_text(op->name),
+        vit_text(step->def->name),
+        vit_text(step->kernel->name),
+        vit_text(vit_op_class_name(step->def->op_class)),
+        index_cell(op->site.stage),
+        index_cell(op->site.block),
+        index_cell(op->site.head),
+        op->site.role == VIT_ROLE_NONE ? vit_absent() : vit_text(vit_role_name(op->site.role)),
+    };
+    memcpy(cell, key, sizeof key);
+}
+
+struct table {
+    struct vit_schema_builder schema;
+    struct vit_sink sink;
+};
+
+/* A CSV of the key columns and two further lists. */
+static int open_table(struct table *t, const char *folder, const char *name, const struct vit_column *column, int n)
+{
+    char path[4096];
+    const struct vit_sink_def *csv;
+    snprintf(path, sizeof path, "%s/%s.csv", folder, name);
+    int status = vit_sink_find(&csv, "csv");
+    if (status == VIT_OK)
+        status = vit_schema_add(&t->schema, column, n);
+    if (status == VIT_OK)
+        status = vit_sink_open(&t->sink, csv, &t->schema.schema, &(struct vit_sink_target){.path = path});
+    if (status != VIT_OK)
+        vit_schema_close(&t->schema);
+    return status;
+}
+
+static int close_table(struct table *t, int status)
+{
+    if (status == VIT_OK)
+        status = vit_sink_close(&t->sink);
+    else
+        vit_sink_abort(&t->sink);
+    vit_schema_close(&t->schema);
+    return status;
+}
+
+static int write_operators(const struct vit_profile *p, const char *folder)
+{
+    static const struct vit_column repeat = {"repeat", VIT_INT, "", "number of the measured run, from 0"};
+    const struct vit_schema *probes = vit_session_schema(&p->session);
+    const struct vit_measurement *m = &p->measurement;
+    struct table t;
+    vit_schema_open(&t.schema, "operators", 1);
+    int status = vit_schema_add(&t.schema, key_columns, N_KEY);
+    if (status == VIT_OK)
+        status = vit_schema_add(&t.schema, &repeat, 1);
+    if (status == VIT_OK)
+        status = open_table(&t, folder, "operators", probes->column, probes->n_columns);
+    else
+        vit_schema_close(&t.schema);
+    if (status != VIT_OK)
+        return status;
+    struct vit_cell *row = calloc((size_t)t.schema.schema.n_columns, sizeof *row);
+    if (!row)
+        status = vit_fail(VIT_ENOMEM, "out of memory: a row of operators.csv");
+    for (int r = 0; r < m->n_repeat && status == VIT_OK; r++)
+        for (int s = 0; s < m->n_step && status == VIT_OK; s++) {
+            fill_key(p, &p->instance.plan.step[s], row);
+            row[N_KEY] = vit_int(r);
+            memcpy(row + N_KEY + 1, vit_measurement_cells(m, r, s), (size_t)m->n_column * sizeof *row);
+            status = vit_sink_write(&t.sink, row);
+        }
+    free(row);
+    return close_table(&t, status);
+}
+
+static const struct vit_column rate_columns[] = {
+    {"time_ns", VIT_REAL, "ns", "median time of one forward"},
+    {"share_pct", VIT_REAL, "%", "share of the operators' sum"},
+    {"macs", VIT_INT, "MAC", "multiply-accumulates"},
+    {"flops", VIT_INT, "FLOP", "2 x macs + other arithmetic"},
+    {"read_weight_bytes", VIT_INT, "B", "compulsory reads of weights"},
+    {"read_activation_bytes", VIT_INT, "B", "compulsory reads of activations"},
+    {"write_bytes", VIT_INT, "B", "compulsory writes"},
+    {"compulsory_bytes", VIT_INT, "B", "their sum (analytic)"},
+    {"gflop_per_s", VIT_REAL, "GFLOP/s", "flops / time"},
+    {"gb_per_s", VIT_REAL, "GB/s", "compulsory bytes / time: an equivalent, not a measured bandwidth"},
+    {"intensity_flop_per_byte", VIT_REAL, "FLOP/B", "arithmetic intensity: flops / compulsory bytes"},
+    {"bound", VIT_TEXT, "", "memory or compute: intensity left or right of the machine's ridge point"},
+};
+enum { N_RATE = sizeof rate_columns / sizeof rate_columns[0] };
+
+static void fill_rates(const struct vit_profile *p, const struct vit_cost *cost, double time_ns, struct vit_cell *cell)
+{
+    struct vit_rates rates = vit_profile_rates(p, cost, time_ns);
+    const struct vit_cell value[N_RATE] = {
+        vit_real_cell(time_ns),
+        vit_real_cell(100 * time_ns / p->total_ns),
+        vit_int(cost->macs),
+        vit_int(cost->flops),
+        vit_int(cost->read_weight_bytes),
+        vit_int(cost->read_activation_bytes),
+        vit_int(cost->write_bytes),
+        vit_int(vit_cost_bytes(cost)),
+        rates.gflop_per_s,
+        rates.gb_per_s,
+        rates.intensity,
+        vit_text(rates.bound),
+    };
+    memcpy(cell, value, sizeof value);
+}
+
+static int write_summary(const struct vit_profile *p, const char *folder)
+{
+    struct table t;
+    vit_schema_open(&t.schema, "summary", 1);
+    int status = vit_schema_add(&t.schema, key_columns, N_KEY);
+    if (status != VIT_OK) {
+        vit_schema_close(&t.schema);
+        return status;
+    }
+    status = open_table(&t, folder, "summary", rate_columns, N_RATE);
+    if (status != VIT_OK)
+        return status;
+    for (int s = 0; s < p->instance.plan.n_step && status == VIT_OK; s++) {
+        struct vit_cell row[N_KEY + N_RATE];
+        fill_key(p, &p->instance.plan.step[s], row);
+        fill_rates(p, &p->instance.plan.step[s].cost, p->step_ns[s], row + N_KEY);
+        status = vit_sink_write(&t.sink, row);
+    }
+    return close_table(&t, status);
+}
+
+/* block (where given), class, operators, and the rates of each group. */
+static int write_groups(const struct vit_profile *p, const char *folder, const char *name, vit_profile_key key,
+                        bool sorted)
+{
+    static const struct vit_column columns[] = {
+        {"model", VIT_TEXT, "", "model"},
+        {"graph", VIT_TEXT, "", "variant of the graph"},
+        {"batch", VIT_INT, "", "images per forward"},
+        {"image_size", VIT_INT, "", "side of the input in pixels"},
+        {"threads", VIT_INT, "", "threads"},
+        {"block", VIT_TEXT, "", "block: embed, s0.b1 (stage, block), s1.merge, head; empty: all"},
+        {"class", VIT_TEXT, "", "class of operators"},
+        {"operators", VIT_INT, "", "operators in the group"},
+    };
+    enum { N_COLUMNS = sizeof columns / sizeof columns[0] };
+    static struct vit_group group[VIT_MAX_GROUPS];
+    int n = vit_profile_group(p, key, group);
+    if (sorted)
+        vit_group_sort_by_time(group, n);
+    struct table t;
+    vit_schema_open(&t.schema, name, 1);
+    int status = vit_schema_add(&t.schema, columns, N_COLUMNS);
+    if (status != VIT_OK) {
+        vit_schema_close(&t.schema);
+        return status;
+    }
+    status = open_table(&t, folder, name, rate_columns, N_RATE);
+    if (status != VIT_OK)
+        return status;
+    const char *graph = p->instance.options.model.graph;
+    for (int i = 0; i < n && status == VIT_OK; i++) {
+        char *class_name = strchr(group[i].name, ' '); /* "s0.b1 gemm" or "gemm" */
+        if (class_name)
+            *class_name++ = '\0';
+        struct vit_cell row[N_COLUMNS + N_RATE] = {
+            vit_text(p->instance.model->name),
+            vit_text(graph ? graph : "eager"),
+            vit_int(p->instance.graph.batch),
+            vit_int(p->instance.graph.input->dim[2]),
+            vit_int(p->instance.plan.threads),
+            class_name ? vit_text(group[i].name) : vit_absent(),
+            vit_text(class_name ? class_name : group[i].name),
+            vit_int(group[i].operators),
+        };
+        fill_rates(p, &group[i].cost, group[i].time_ns, row + N_COLUMNS);
+        status = vit_sink_write(&t.sink, row);
+    }
+    return close_table(&t, status);
+}
+
+static const char *block_and_class(const struct vit_step *step, char *text)
+{
+    char block[64];
+    vit_profile_block(step, block);
+    snprintf(text, 64, "%.40s %s", block, vit_op_class_name(step->def->op_class));
+    return text;
+}
+
+int vit_profile_write(const struct vit_profile *p, const char *folder)
+{
+    int status = write_operators(p, folder);
+    if (status == VIT_OK)
+        status = write_summary(p, folder);
+    if (status == VIT_OK)
+        status = write_groups(p, folder, "classes", vit_profile_class, true);
+    if (status == VIT_OK)
+        status = write_groups(p, folder, "blocks", block_and_class, false);
+    return status;
+}
+
+static int draw(const char *figure, const char *data, const char *folder, const struct vit_plot_variable *further,
+                int n)
+{
+    char csv[4096], output[4096];
+    snprintf(csv, sizeof csv, "%s/%s.csv", folder, data);
+    snprintf(output, sizeof output, "%s/%s", folder, figure);
+    struct vit_plot_variable variable[8] = {{"data", csv, VIT_PLOT_PATH}};
+    memcpy(variable + 1, further, (size_t)n * sizeof *further);
+    return vit_plot_draw(
+        &(struct vit_plot){.figure = figure, .output = output, .variable = variable, .n_variable = n + 1});
+}
+
+int vit_profile_draw(const struct vit_profile *p, const char *folder)
+{
+    const struct vit_ceilings *c = p->instance.plan.threads > 1 ? &p->machine->all : &p->machine->single;
+    char settings[256], peak[VIT_NUMBER_BYTES], bandwidth[VIT_NUMBER_BYTES];
+    vit_profile_settings(p, settings, sizeof settings);
+    vit_number_exact(peak, c->gflops);
+    vit_number_exact(bandwidth, c->read_gbs);
+    const struct vit_plot_variable variable[] = {{"title", p->instance.model->name, VIT_PLOT_TEXT},
+                                                 {"subtitle", settings, VIT_PLOT_TEXT},
+                                                 {"peak_gflops", peak, VIT_PLOT_NUMBER},
+                                                 {"bandwidth_gbs", bandwidth, VIT_PLOT_NUMBER},
+                                                 {"peak_source", c->source, VIT_PLOT_TEXT}};
+    int status = draw("class_share", "classes", folder, variable, 2);
+    if (status == VIT_OK)
+        status = draw("block_time", "blocks", folder, variable, 2);
+    if (status == VIT_OK)
+        status = draw("roofline", "summary", folder, variable, 5);
+    return status;
+}

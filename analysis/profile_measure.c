@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* profile_measure.c - runs the probes over one model and gathers medians, groups and rates. */
+#include "analysis/profile.h"
+
+#include "model/base/status.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char default_probes[] = "wall_time,traffic,memory,papi";
+
+/* wall_time comes first whatever the list says: the breakdown is made of it. */
+static int open_session(struct vit_session *session, const struct vit_plan *plan, const char *list)
+{
+    char text[512];
+    const char *name[VIT_MAX_PROBES] = {"wall_time"};
+    int n = 1;
+    if (strlen(list) >= sizeof text)
+        return vit_fail(VIT_EINVAL, "--probes: the list is longer than %zu characters", sizeof text - 1);
+    strcpy(text, list);
+    char *rest = NULL;
+    for (char *item = strtok_r(text, ",", &rest); item; item = strtok_r(NULL, ",", &rest)) {
+        if (strcmp(item, "wall_time") == 0)
+            continue;
+        if (n == VIT_MAX_PROBES)
+            return vit_fail(VIT_EINVAL, "--probes: more than %d", VIT_MAX_PROBES);
+        name[n++] = item;
+    }
+    int status = vit_session_open(session, plan, name, n);
+    return status == VIT_OK ? VIT_OK : vit_fail_in(status, "--probes");
+}
+
+static int summarise(struct vit_profile *p)
+{
+    const struct vit_measurement *m = &p->measurement;
+    int time_column = vit_schema_find(vit_session_schema(&p->session), "time_ns");
+    double *whole = calloc(4 * (size_t)m->n_repeat, sizeof *whole);
+    p->step_ns = calloc((size_t)m->n_step, sizeof *p->step_ns);
+    if (!whole || !p->step_ns) {
+        free(whole);
+        return vit_fail(VIT_ENOMEM, "out of memory: summary of %d steps", m->n_step);
+    }
+    double *plain = whole, *instrumented = whole + m->n_repeat, *overhead = whole + 2 * m->n_repeat,
+           *explained = whole + 3 * m->n_repeat;
+    for (int r = 0; r < m->n_repeat; r++) {
+        plain[r] = m->plain_ns[r];
+        instrumented[r] = m->instrumented_ns[r];
+        overhead[r] = instrumented[r] / plain[r] - 1;
+        for (int s = 0; s < m->n_step; s++)
+            explained[r] += (double)vit_measurement_cells(m, r, s)[time_column].i;
+        explained[r] /= instrumented[r];
+    }
+    p->plain = vit_stats_summary(plain, m->n_repeat);
+    p->instrumented = vit_stats_summary(instrumented, m->n_repeat);
+    p->overhead = vit_stats_median(overhead, m->n_repeat);
+    p->explained = vit_stats_median(explained, m->n_repeat);
+    free(whole);
+    for (int s = 0; s < m->n_step; s++) {
+        p->step_ns[s] = vit_measurement_median(m, s, time_column).r;
+        p->total_ns += p->step_ns[s];
+    }
+    return VIT_OK;
+}
+
+static int measure(struct vit_profile *p, const struct vit_options *options)
+{
+    struct vit_protocol protocol = {.name = "profile",
+                                    .warmup_s = options->warmup_s >= 0 ? options->warmup_s : 0.5,
+                                    .min_time_s = options->min_time_s >= 0 ? options->min_time_s : 1,
+                                    .repeat = options->repeat ? options->repeat : 10};
+    int status = VIT_OK;
+    const char *images = options->image ? options->image : options->data;
+    if (images)
+        status = vit_instance_read_images(&p->instance, images);
+    if (status == VIT_OK)
+        status = open_session(&p->session, &p->instance.plan, options->probes ? options->probes : default_probes);
+    if (status == VIT_OK)
+        status = vit_runner_measure(&p->measurement, &p->instance, &p->session, &protocol);
+    return status == VIT_OK ? summarise(p) : status;
+}
+
+int vit_profile_open(struct vit_profile *p, const char *model, const struct vit_options *options,
+                     const struct vit_machine *machine)
+{
+    *p = (struct vit_profile){.machine = machine};
+    if (!!options->image + !!options->data + options->synthetic > 1)
+        return vit_fail(VIT_EINVAL, "--image, --data and --synthetic exclude each other");
+    struct vit_instance_options instance = {
+        .model = {.batch = options->batch, .img = options->img, .classes = options->classes, .graph = options->graph},
+        .threads = options->threads,
+        .weights = options->weights,
+        .seed = options->seed};
+    int status = vit_instance_open(&p->instance, model, &instance);
+    if (status != VIT_OK)
+        return status;
+    status = measure(p, options);
+    if (status != VIT_OK)
+        vit_profile_close(p);
+    return status;
+}
+
+void vit_profile_close(struct vit_profile *p)
+{
+    free(p->step_ns);
+    p->step_ns = NULL;
+    vit_measurement_close(&p->measurement);
+    vit_session_close(&p->session);
+    vit_instance_close(&p->instance);
+}
+
+const char *vit_profile_class(const struct vit_step *step, char *text)
+{
+    (void)text;
+    return vit_op_class_name(step->def->op_class);
+}
+
+const char *vit_profile_block(const struct vit_step *step, char *text)
+{
+    const struct vit_site *site = &step->op->site;
+    if (site->block >= 0)
+        snprintf(text, 64, "s%d.b%d", site->stage, site->block);
+    else if (site->stage >= 0)
+        snprintf(text, 64, "s%d.merge", site->stage);
+    else
+        snprintf(text, 64, "%s", site->role == VIT_ROLE_HEAD ? "head" : "embed");
+    return text;
+}
+
+static void add(struct vit_group *group, const struct vit_cost *cost, double time_ns)
+{
+    group->operators++;
+    group->time_ns += time_ns;
+    group->cost.macs += cost->macs;
+    group->cost.flops += cost->flops;
+    group->cost.read_weight_bytes += cost->read_weight_bytes;
+    group->cost.read_activation_bytes += cost->read_activation_bytes;
+    group->cost.write_bytes += cost->write_bytes;
+}
+
+int vit_profile_group(const struct vit_profile *p, vit_profile_key key, struct vit_group group[VIT_MAX_GROUPS])
+{
+    int n = 0;
+    for (int s = 0; s < p->instance.plan.n_step; s++) {
+        const struct vit_step *step = &p->instance.plan.step[s];
+        char text[64];
+        const char *name = key(step, text);
+        int i = 0;
+        while (i < n && strcmp(group[i].name, name) != 0)
+            i++;
+        if (i == VIT_MAX_GROUPS)
+            i = VIT_MAX_GROUPS - 1;
+        if (i == n) {
+            group[n] = (struct vit_group){0};
+            snprintf(group[n++].name, sizeof group[0].name, "%s", name);
+        }
+        add(&group[i], &step->cost, p->step_ns[s]);
+    }
+    return n;
+}
+
+static int slower_first(const void *left, const void *right)
+{
+    double a = ((const struct vit_group *)left)->time_ns, b = ((const struct vit_group *)right)->time_ns;
+    return (a < b) - (a > b);
+}
+
+void vit_group_sort_by_time(struct vit_group *group, int n)
+{
+    qsort(group, (size_t)n, sizeof *group, slower_first);
+}
+
+struct vit_rates vit_profile_rates(const struct vit_profile *p, const struct vit_cost *cost, double time_ns)
+{
+    struct vit_rates r = {vit_absent(), vit_absent(), vit_absent(), NULL};
+    double bytes = (double)vit_cost_bytes(cost), flops = (double)cost->flops;
+    const struct vit_ceilings *ceilings = p->instance.plan.threads > 1 ? &p->machine->all : &p->machine->single;
+    if (time_ns > 0 && flops > 0)
+        r.gflop_per_s = vit_real_cell(flops / time_ns);
+    if (time_ns > 0)
+        r.gb_per_s = vit_real_cell(bytes / time_ns);
+    if (bytes > 0 && flops > 0) {
+        r.intensity = vit_real_cell(flops / bytes);
+        if (vit_ridge_point(ceilings) > 0)
+            r.bound = flops / bytes < vit_ridge_point(ceilings) ? "memory" : "compute";
+    } else if (bytes > 0) {
+        r.bound = "memory"; /* moves bytes only */
+    }
+    return r;
+}
+
+void vit_profile_settings(const struct vit_profile *p, char *text, size_t size)
+{
+    const struct vit_instance *i = &p->instance;
+    snprintf(text, size, "%d x %d, batch %d, %d thread%s, %s graph, %s, median of %d runs", (int)i->graph.input->dim[2],
+             (int)i->graph.input->dim[2], i->graph.batch, i->plan.threads, i->plan.threads == 1 ? "" : "s",
+             i->options.model.graph ? i->options.model.graph : "eager", VIT_REAL_NAME, p->measurement.n_repeat);
+}

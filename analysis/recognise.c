@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+#include "analysis/recognise.h"
+
+#include "model/base/status.h"
+#include "model/weights/names.h"
+#include "model/weights/safetensors.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A file's tensors under their names here. */
+struct named {
+    char name[VIT_NAME_TEXT];
+    const struct vit_safetensors_entry *entry;
+};
+
+static int by_name(const void *left, const void *right)
+{
+    return strcmp(((const struct named *)left)->name, ((const struct named *)right)->name);
+}
+
+static bool ends_with(const char *text, const char *ending)
+{
+    size_t length = strlen(text), tail = strlen(ending);
+    return length >= tail && strcmp(text + length - tail, ending) == 0;
+}
+
+/* Tables that grow with the input say nothing about the model. */
+static bool depends_on_size(const char *name)
+{
+    return ends_with(name, "pos_embed") || ends_with(name, "attention_biases") ||
+           ends_with(name, "relative_position_bias_table");
+}
+
+static bool same_shape(const struct vit_tensor *tensor, const struct vit_safetensors_entry *entry)
+{
+    bool head = strncmp(tensor->name, "head", 4) == 0;
+    if (depends_on_size(tensor->name))
+        return true;
+    if (tensor->ndim != entry->ndim)
+        return false;
+    for (int i = 0; i < tensor->ndim; i++)
+        if (tensor->dim[i] != entry->dim[i] && !(head && i == 0))
+            return false;
+    return true;
+}
+
+static bool fits(const struct vit_graph *graph, const struct named *named, size_t n, int *classes)
+{
+    for (int i = 0; i < graph->n_tensor; i++) {
+        const struct vit_tensor *tensor = graph->tensor[i];
+        if (tensor->base || (tensor->space != VIT_SPACE_PARAM && tensor->space != VIT_SPACE_BUFFER))
+            continue;
+        struct named key;
+        if (strlen(tensor->name) >= sizeof key.name)
+            return false;
+        strcpy(key.name, tensor->name);
+        const struct named *found = bsearch(&key, named, n, sizeof *named, by_name);
+        if (!found || !same_shape(tensor, found->entry))
+            return false;
+        if (strncmp(tensor->name, "head", 4) == 0 && tensor->ndim == 2)
+            *classes = (int)found->entry->dim[0];
+    }
+    return true;
+}
+
+static struct named *name_tensors(const struct vit_safetensors *file)
+{
+    struct named *named = calloc((size_t)file->n_entry + 1, sizeof *named);
+    const char **raw = calloc((size_t)file->n_entry + 1, sizeof *raw);
+    for (int i = 0; named && raw && i < file->n_entry; i++)
+        raw[i] = file->entry[i].name;
+    const struct vit_naming *naming = raw ? vit_naming_detect(raw, (size_t)file->n_entry) : NULL;
+    for (int i = 0; named && naming && i < file->n_entry; i++) {
+        named[i].entry = &file->entry[i];
+        if (!vit_naming_apply(naming, vit_name_unwrapped(raw[i]), named[i].name))
+            named[i].name[0] = '\0';
+    }
+    if (named && naming)
+        qsort(named, (size_t)file->n_entry, sizeof *named, by_name);
+    if (!naming) {
+        free(named);
+        named = NULL;
+    }
+    free(raw);
+    return named;
+}
+
+int vit_recognise(const char *path, struct vit_recognised *result)
+{
+    struct vit_safetensors file;
+    *result = (struct vit_recognised){0};
+    int status = vit_safetensors_open(&file, path);
+    if (status != VIT_OK)
+        return status;
+    struct named *named = name_tensors(&file);
+    if (!named)
+        status = vit_fail(VIT_ENOMEM, "out of memory: %d tensors of %s", file.n_entry, path);
+    /* The distilled DeiTs contain the plain ones: the model with the most parameters that fits is the one. */
+    int64_t most = 0;
+    for (int i = 0; i < vit_n_models && status == VIT_OK; i++) {
+        struct vit_graph graph;
+        int classes = 0;
+        status = vit_model_build(&graph, &vit_models[i], (struct vit_model_options){0});
+        if (status != VIT_OK)
+            break;
+        if (fits(&graph, named, (size_t)file.n_entry, &classes) && graph.n_tensor > most) {
+            most = graph.n_tensor;
+            *result = (struct vit_recognised){&vit_models[i], classes};
+        }
+        vit_graph_close(&graph);
+    }
+    free(named);
+    vit_safetensors_close(&file);
+    if (status == VIT_OK && !result->model)
+        status = vit_fail(VIT_EFORMAT,
+                          "%s: its tensors are those of no known model (`vitscope models` lists them); "
+                          "`vitscope weights check MODEL FILE` tells what differs from one",
+                          path);
+    return status;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* weights.c - `vitscope weights`: list, check and make weight files. */
+#include "analysis/command.h"
+#include "analysis/instance.h"
+#include "analysis/output.h"
+#include "analysis/recognise.h"
+#include "model/base/status.h"
+#include "model/weights/safetensors.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static const struct vit_column columns[] = {
+    {"tensor", VIT_TEXT, "", "name in the file"}, {"dtype", VIT_TEXT, "", "stored format"},
+    {"shape", VIT_TEXT, "", "dimensions"},        {"elements", VIT_INT, "count", "product of the dimensions"},
+    {"bytes", VIT_INT, "B", "stored size"},
+};
+
+static const struct vit_schema schema = {"weights", 1, sizeof columns / sizeof columns[0], columns};
+
+static int list(const struct vit_options *options)
+{
+    struct vit_safetensors file;
+    int status = vit_safetensors_open(&file, options->argument[1]);
+    if (status != VIT_OK)
+        return status;
+    struct vit_sink sink;
+    status = vit_output_open(&sink, options, &schema, NULL);
+    for (int i = 0; i < file.n_entry && status == VIT_OK; i++) {
+        const struct vit_safetensors_entry *e = &file.entry[i];
+        char shape[VIT_SAFETENSORS_SHAPE_TEXT];
+        struct vit_cell row[] = {vit_text(e->name), vit_text(vit_dtype_table[e->dtype].name),
+                                 vit_text(vit_safetensors_shape_text(e, shape)), vit_int(e->numel),
+                                 vit_int((int64_t)e->bytes)};
+        status = vit_sink_write(&sink, row);
+        if (status != VIT_OK)
+            vit_sink_abort(&sink);
+    }
+    if (status == VIT_OK)
+        status = vit_sink_close(&sink);
+    vit_safetensors_close(&file);
+    return status;
+}
+
+static int open_model(struct vit_instance *instance, const struct vit_options *options, const char *weights)
+{
+    struct vit_instance_options o = {
+        .model = {.img = options->img, .classes = options->classes}, .weights = weights, .seed = options->seed};
+    return vit_instance_open(instance, options->argument[1], &o);
+}
+
+static int check(const struct vit_options *options)
+{
+    struct vit_instance instance;
+    int status = open_model(&instance, options, options->argument[2]);
+    if (status != VIT_OK)
+        return status;
+    const struct vit_weights_report *r = &instance.weights;
+    printf("%s: %s, %d tensors (%s, %s naming), %d resized, %d ignored, sha256 %s\n", options->argument[2],
+           options->argument[1], r->loaded, r->dtype, r->naming, r->resized, r->ignored, r->sha256);
+    vit_instance_close(&instance);
+    return VIT_OK;
+}
+
+static int make(const struct vit_options *options)
+{
+    struct vit_instance instance;
+    int status = open_model(&instance, options, NULL);
+    if (status != VIT_OK)
+        return status;
+    char seed[24];
+    snprintf(seed, sizeof seed, "%" PRIu64, options->seed);
+    const struct vit_safetensors_pair pair[] = {
+        {"format", "pt"}, {"model", options->argument[1]}, {"generated_from_seed", seed}};
+    struct vit_weights_metadata metadata = {pair, sizeof pair / sizeof pair[0]};
+    status = vit_weights_save(&instance.graph, options->argument[2], &metadata);
+    vit_instance_close(&instance);
+    return status;
+}
+
+static int recognise(const struct vit_options *options)
+{
+    struct vit_recognised found;
+    int status = vit_recognise(options->argument[1], &found);
+    if (status == VIT_OK)
+        printf("%s: %s, %d classes\n", options->argument[1], found.model->name, found.classes);
+    return status;
+}
+
+static const struct {
+    const char *name;
+    int arguments;
+    int (*run)(const struct vit_options *options);
+    const char *usage;
+} actions[] = {
+    {"list", 2, list, "list FILE"},
+    {"check", 3, check, "check MODEL FILE"},
+    {"recognise", 2, recognise, "recognise FILE"},
+    {"make", 3, make, "make MODEL FILE"},
+};
+
+static int run(const struct vit_options *options)
+{
+    for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
+        if (strcmp(options->argument[0], actions[i].name) != 0)
+            continue;
+        if (options->n_argument != actions[i].arguments)
+            return vit_fail(VIT_EINVAL, "is used as: vitscope weights %s", actions[i].usage);
+        return actions[i].run(options);
+    }
+    return vit_fail(VIT_EINVAL, "there is no \"weights %s\"; there are list, check, recognise and make",
+                    options->argument[0]);
+}
+
+const struct vit_command vit_command_weights = {
+    .name = "weights",
+    .arguments = "list|check|recognise|make [MODEL] FILE",
+    .summary = "list, check, recognise and make weight files (safetensors)",
+    .detail =
+        "check loads the file into the model and tells what is missing, unexpected or of another shape; make writes\n"
+        "the weights that are generated from --seed.\n\n"
+        "  vitscope weights list model.safetensors\n"
+        "  vitscope weights check swin_tiny model.safetensors\n"
+        "  vitscope weights recognise model.safetensors\n"
+        "  vitscope weights make efficientvit_m0 m0.safetensors --seed 1\n",
+    .takes = "img classes seed format",
+    .min_arguments = 2,
+    .max_arguments = 3,
+    .run = run,
+};
