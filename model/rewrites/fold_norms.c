@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fold_batch_norm.c - evaluation only: a batch norm becomes part of the weights of the convolution or linear before it,
+/* fold_norms.c - evaluation only: a batch norm becomes part of the weights of the convolution or linear before it,
  * or of the linear after it (the EfficientViT head). The new weights are derived once from the loaded ones. */
 #include "model/base/status.h"
 #include "model/rewrite.h"
@@ -77,8 +77,8 @@ static int apply(struct vit_graph *g)
     return VIT_OK;
 }
 
-const struct vit_rewrite_def vit_rewrite_fold_batch_norm = {
-    .name = "fold_batch_norm",
+const struct vit_rewrite_def vit_rewrite_fold_norms = {
+    .name = "fold_norms",
     .summary = "batch norms become part of the weights beside them",
     .apply = apply,
 };
