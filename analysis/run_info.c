@@ -90,9 +90,12 @@ static void add_ceilings(struct vit_json *json, const char *name, const struct v
     vit_json_object(json, name);
     vit_json_integer(json, "threads", c->threads);
     vit_json_number(json, "gflop_per_s", c->gflops);
+    vit_json_number(json, "fma_gflop_per_s", c->gflops_fma);
+    vit_json_number(json, "gemm_gflop_per_s", c->gflops_gemm);
     vit_json_number(json, "read_gb_per_s", c->read_gbs);
     vit_json_number(json, "triad_gb_per_s", c->triad_gbs);
     vit_json_string(json, "source", c->source);
+    vit_json_string(json, "method", c->method);
     vit_json_end(json);
 }
 
