@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* weights.c - `vitscope weights`: list, check and make weight files. */
+/* weights_command.c - `vitscope weights`: list, check and make weight files. */
 #include "analysis/command.h"
 #include "analysis/instance.h"
 #include "analysis/output.h"

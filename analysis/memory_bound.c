@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* study_memory_bound.c - the paper's Fig. 2: how much of a model's time goes to operators that move data rather than
+/* memory_bound.c - the paper's Fig. 2: how much of a model's time goes to operators that move data rather than
  * compute. The paper measured Swin-T and DeiT-T on a GPU with PyTorch's profiler and does not say which kernels belong
  * to which of its six classes; the map used here is the table below, and is printed with every result. */
 #include "analysis/output.h"
