@@ -21,10 +21,13 @@ struct vit_cache {
 /* Best of the repetitions. Gb: 1e9 bytes that the program names; write-allocate traffic of the triad comes on top. */
 struct vit_ceilings {
     int threads;
-    double gflops;    /* matrix product through model/blas.h */
-    double read_gbs;  /* sum of an array beyond the last cache */
-    double triad_gbs; /* a = b + s c */
-    char source[VIT_MACHINE_TEXT * 2];
+    double gflops;                 /* the roof: the larger of the two below */
+    double gflops_fma;             /* independent multiply-adds in registers, with the vector kernels that run here */
+    double gflops_gemm;            /* matrix product through model/blas.h */
+    double read_gbs;               /* sum of an array beyond the last cache */
+    double triad_gbs;              /* a = b + s c */
+    char source[VIT_MACHINE_TEXT]; /* short, for figures: "FMA loop v4, 1 thread; read of 128 MiB" */
+    char method[VIT_MACHINE_TEXT * 2]; /* all of it, for the record */
 };
 
 struct vit_machine {

@@ -2,6 +2,7 @@
 /* The machine: what must be known everywhere, and ceilings that are in the realm of the possible. */
 #include "tests/support/test.h"
 
+#include "model/kernel_set.h"
 #include "probes/machine.h"
 
 #include <unistd.h>
@@ -44,11 +45,37 @@ static void test_machine_ceilings_are_measured(void **state)
     for (int i = 0; i < 2; i++) {
         assert_int_equal(both[i]->threads, i + 1);
         /* a core of 2005 does 1 GFLOP/s and 1 GB/s; no two cores reach 2000 of either */
-        assert_true(both[i]->gflops > 0.1 && both[i]->gflops < 2000);
+        assert_true(both[i]->gflops_fma > 0.1 && both[i]->gflops_fma < 2000);
+        assert_true(both[i]->gflops_gemm > 0.1 && both[i]->gflops_gemm < 2000);
+        assert_true(both[i]->gflops >= both[i]->gflops_fma && both[i]->gflops >= both[i]->gflops_gemm);
         assert_true(both[i]->read_gbs > 0.1 && both[i]->read_gbs < 2000);
         assert_true(both[i]->triad_gbs > 0.1 && both[i]->triad_gbs < 2000);
         assert_close(vit_ridge_point(both[i]), both[i]->gflops / both[i]->read_gbs, 1e-12);
-        assert_non_null(strstr(both[i]->source, "measured: "));
+        assert_non_null(strstr(both[i]->source, i ? "2 threads; read of" : "1 thread; read of"));
+        assert_true(strlen(both[i]->source) <= 48); /* fits under a figure */
+        assert_non_null(strstr(both[i]->method, VIT_REAL_NAME));
+    }
+}
+
+/* Halves and ones: exact whether or not multiply and add are fused. */
+static void test_machine_fma_peak_does_the_flops_it_tells(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 5 };
+    for (const struct vit_kernel_set *const *set = vit_kernel_sets(); *set; set++) {
+        vit_real x[VIT_FMA_ROOM];
+        int64_t flops = -1;
+        for (int i = 0; i < VIT_FMA_ROOM; i++)
+            x[i] = (vit_real)(i + 3); /* a round changes all but 2 */
+        (*set)->fma_peak(x, &flops, (vit_real)0.5, 1, ROUNDS);
+        assert_true(flops > 0 && flops <= 2 * VIT_FMA_ROOM * ROUNDS);
+        for (int i = 0; i < VIT_FMA_ROOM; i++) {
+            double want = i + 3;
+            for (int r = 0; r < ROUNDS && i < flops / (2 * ROUNDS); r++)
+                want = want * 0.5 + 1;
+            if ((double)x[i] != want)
+                fail_msg("set %s: value %d is %g, expected %g", (*set)->isa, i, (double)x[i], want);
+        }
     }
 }
 
@@ -65,6 +92,7 @@ int main(void)
         cmocka_unit_test(test_machine_read_finds_processor_and_memory),
         cmocka_unit_test(test_machine_flags_are_whole_words),
         cmocka_unit_test(test_machine_ceilings_are_measured),
+        cmocka_unit_test(test_machine_fma_peak_does_the_flops_it_tells),
         cmocka_unit_test(test_machine_measure_refuses_no_threads),
     };
     return cmocka_run_group_tests_name("probes_machine", tests, NULL, NULL);
