@@ -11,8 +11,8 @@ struct vit_parallel;
 /* Runs piece `piece` (0 <= piece < n) on worker `worker` (0 <= worker < threads): index of private scratch memory. */
 typedef void (*vit_parallel_body)(void *context, int64_t piece, int worker);
 
-/* threads >= 1; one thread means no pool is started. On failure *pool is NULL and nothing is left to close. */
-int vit_parallel_open(struct vit_parallel **pool, int threads);
+/* threads >= 1; one thread means no pool is started. On failure *result is NULL and nothing is left to close. */
+int vit_parallel_open(struct vit_parallel **result, int threads);
 void vit_parallel_close(struct vit_parallel *pool);
 
 int vit_parallel_threads(const struct vit_parallel *pool);

@@ -8,7 +8,7 @@
 /* Long enough for a list of missing tensors; the writer of a longer message shortens it itself. */
 static _Thread_local char message[4096];
 
-int vit_fail(int code, const char *format, ...)
+int(vit_fail)(int code, const char *format, ...)
 {
     char text[sizeof message];
     va_list arguments;

@@ -21,6 +21,10 @@ enum vit_status {
 /* Records the message for this thread and returns `code`: `return vit_fail(VIT_EFORMAT, "%s: ...", path);` */
 int vit_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+#ifdef __clang_analyzer__ /* which otherwise follows paths where a failure is no failure */
+#define vit_fail(code, ...) ((void)(vit_fail)((code), __VA_ARGS__), (code))
+#endif
+
 /* Puts `prefix: ` before the recorded message and returns `code`: adds the file or model that a lower layer did not
  * know. */
 int vit_fail_in(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
