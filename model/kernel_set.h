@@ -10,6 +10,9 @@
 /* Elements that fma_peak may touch: 12 registers of the widest kind. */
 enum { VIT_FMA_ROOM = 12 * 64 / (int)sizeof(vit_real) };
 
+struct vit_layer_norm;    /* model/kernels/layer_norm.h */
+struct vit_panel_product; /* model/kernels/panel.h */
+
 struct vit_kernel_set {
     const char *isa; /* "generic", "v3" (AVX2, FMA), "v4" (AVX-512) */
 #define VIT_KERNEL(name, parameters) void(*name) parameters;

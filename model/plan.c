@@ -4,26 +4,56 @@
 #include "model/base/status.h"
 #include "model/memory_plan.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-static const struct vit_kernel *choose_kernel(const struct vit_op *op)
+/* Whether `name` is among the implementations of the kinds before `kind`, or before `end` in its own list. */
+static bool is_listed(const char *name, int kind, const struct vit_kernel *end)
+{
+    for (int k = 0; k <= kind && k < VIT_N_OPS; k++)
+        for (const struct vit_kernel *kernel = vit_op_table[k]->cpu; kernel->forward && kernel != end; kernel++)
+            if (strcmp(kernel->name, name) == 0)
+                return true;
+    return false;
+}
+
+static int check_kernel_name(const char *name)
+{
+    char names[512] = "";
+    if (!name || is_listed(name, VIT_N_OPS, NULL))
+        return VIT_OK;
+    for (int kind = 0; kind < VIT_N_OPS; kind++)
+        for (const struct vit_kernel *kernel = vit_op_table[kind]->cpu; kernel->forward; kernel++) {
+            const size_t used = strlen(names);
+            if (!is_listed(kernel->name, kind, kernel))
+                snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", kernel->name);
+        }
+    return vit_fail(VIT_EINVAL, "kernel %s: no operator has one of this name; there are %s", name, names);
+}
+
+static const struct vit_kernel *choose_kernel(const struct vit_op *op, const char *name)
 {
     const struct vit_kernel *kernel = vit_op_table[op->kind]->cpu;
+    for (const struct vit_kernel *k = kernel; name && k->forward; k++)
+        if (strcmp(k->name, name) == 0 && (!k->supports || k->supports(op)))
+            return k;
     while (kernel->supports && !kernel->supports(op))
         kernel++;
     return kernel;
 }
 
-static struct vit_step make_step(const struct vit_op *op, int threads)
+static struct vit_step make_step(const struct vit_op *op, const struct vit_plan_options *options)
 {
-    struct vit_step step = {.pass = VIT_FORWARD, .op = op, .def = vit_op_table[op->kind], .kernel = choose_kernel(op)};
+    struct vit_step step = {.pass = VIT_FORWARD, .op = op, .def = vit_op_table[op->kind]};
+    step.kernel = choose_kernel(op, options->kernel);
     step.cost = vit_op_cost(op);
-    step.workspace_bytes = step.kernel->workspace ? step.kernel->workspace(op, threads) : 0;
+    step.workspace_bytes = step.kernel->workspace ? step.kernel->workspace(op, options->threads) : 0;
     return step;
 }
 
 /* Splits operators into those that run once (prepare) and those of every forward. */
-static int make_steps(struct vit_plan *plan)
+static int make_steps(struct vit_plan *plan, const struct vit_plan_options *options)
 {
     const struct vit_graph *graph = plan->graph;
     struct vit_step *steps = calloc((size_t)graph->n_op + 1, sizeof *steps);
@@ -33,7 +63,7 @@ static int make_steps(struct vit_plan *plan)
     if (!steps || !prepare)
         return vit_fail(VIT_ENOMEM, "out of memory: plan of %d operators", graph->n_op);
     for (int i = 0; i < graph->n_op; i++) {
-        struct vit_step step = make_step(graph->op[i], plan->threads);
+        struct vit_step step = make_step(graph->op[i], options);
         if (plan->workspace_bytes < step.workspace_bytes)
             plan->workspace_bytes = step.workspace_bytes;
         if (graph->op[i]->prepare) {
@@ -117,10 +147,14 @@ static int place_activations(struct vit_plan *plan, bool keep_taps)
 
 int vit_plan_build(struct vit_plan *plan, struct vit_graph *graph, struct vit_plan_options options)
 {
-    *plan = (struct vit_plan){.graph = graph, .threads = options.threads ? options.threads : 1};
+    if (!options.threads)
+        options.threads = 1;
+    *plan = (struct vit_plan){.graph = graph, .threads = options.threads};
     int status = graph->status;
     if (status == VIT_OK)
-        status = make_steps(plan);
+        status = check_kernel_name(options.kernel);
+    if (status == VIT_OK)
+        status = make_steps(plan, &options);
     if (status == VIT_OK) {
         place_permanent(plan);
         status = place_activations(plan, options.keep_taps);

@@ -22,6 +22,9 @@ struct vit_step {
 struct vit_plan_options {
     int threads;    /* 0: 1 */
     bool keep_taps; /* taps and regions keep their memory to the end of the run */
+    /* Prefer implementations of this name: kinds that have one which supports the operator use it, others their
+     * default. NULL: defaults. A name that no kind has is VIT_EINVAL. */
+    const char *kernel;
 };
 
 struct vit_plan {

@@ -5,6 +5,7 @@
 #include "model/kernel_set.c"
 #undef vit_kernels
 
+#include "model/kernels/layer_norm.h"
 #include "tests/support/op_case.h"
 #include "tests/support/op_check.h"
 #include "tests/support/test.h"
@@ -138,7 +139,7 @@ static void test_sets_layer_norm_of_rows_far_from_zero(void **state)
     for (int i = 0; i < N; i++)
         variance += ((double)x[i] - mean) * ((double)x[i] - mean) / N;
     for (const struct vit_kernel_set *const *at = vit_kernel_sets(); *at; at++) {
-        (*at)->layer_norm_rows(y, x, weight, bias, 1, N, 1e-5);
+        (*at)->layer_norm_rows(y, x, &(struct vit_layer_norm){weight, bias, 1e-5}, 1, N);
         for (int i = 0; i < N; i++) /* a mean rounded at 1000, by a deviation of 2 */
             assert_close(y[i], ((double)x[i] - mean) / sqrt(variance + 1e-5), 1000 * epsilon);
     }

@@ -4,6 +4,7 @@
 #include "tests/support/test.h"
 
 #include "model/kernel_set.h"
+#include "model/kernels/layer_norm.h"
 
 enum { N = 41 }; /* two vectors and an end, for every instruction set */
 
@@ -95,7 +96,7 @@ static void test_layer_norm_of_rows_far_from_zero_keeps_the_variance(void **stat
     const double mean = -0.125 / N; /* one more of the lower value */
     const double deviation = sqrt(0.125 * 0.125 - mean * mean);
     for (const struct vit_kernel_set *const *set = vit_kernel_sets(); *set; set++) {
-        (*set)->layer_norm_rows(y, x, weight, bias, 1, N, 0);
+        (*set)->layer_norm_rows(y, x, &(struct vit_layer_norm){weight, bias, 0}, 1, N);
         for (int i = 0; i < N; i++) /* 10 roundings */
             assert_close(y[i], ((i % 2 ? 0.125 : -0.125) - mean) / deviation, 10 * 1.2e-7);
     }

@@ -17,10 +17,6 @@ enum {
     VIT_CONV_SIZES
 };
 
-/* Columns of a panel, the packed right side of matrix products: a multiple of three vectors in every instruction set.
- */
-enum { VIT_PANEL = 48 };
-
 /* The largest vector in elements: slack behind scratch that is read and written by whole vectors. */
 enum { VIT_SLACK = 16 };
 

@@ -11,6 +11,9 @@
 #define VIT_PASTE(name, isa) VIT_PASTE_AGAIN(name, isa)
 #define VIT_KERNEL_NAME(name) VIT_PASTE(name, VIT_ISA)
 
+struct vit_layer_norm;    /* model/kernels/layer_norm.h */
+struct vit_panel_product; /* model/kernels/panel.h */
+
 #define VIT_KERNEL(name, parameters) void VIT_KERNEL_NAME(name) parameters;
 #include "model/kernels/kernels.def"
 #undef VIT_KERNEL

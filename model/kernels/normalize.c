@@ -2,6 +2,7 @@
 /* normalize.c - normalisation with the moments of each row (layer norm) or with given ones (batch norm at inference).
  */
 #include "model/kernels/isa.h"
+#include "model/kernels/layer_norm.h"
 #include "model/kernels/vector_lanes.h"
 
 #include <math.h>
@@ -31,18 +32,19 @@ static void centred_sums(const vit_real *x, int64_t n, vit_real centre, vit_real
     sums[1] = vit_vector_sum(square_sum[0] + square_sum[1]);
 }
 
-/* y, x: (rows, n); weight, bias: (n). The second pass over x corrects the rounding of the first mean, so that rows far
+/* y, x: (rows, n). The second pass over x corrects the rounding of the first mean, so that rows far
  * from zero keep their precision. */
-void VIT_KERNEL_NAME(layer_norm_rows)(vit_real *y, const vit_real *x, const vit_real *weight, const vit_real *bias,
-                                      int64_t rows, int64_t n, double eps)
+void VIT_KERNEL_NAME(layer_norm_rows)(vit_real *y, const vit_real *x, const struct vit_layer_norm *norm, int64_t rows,
+                                      int64_t n)
 {
+    const vit_real *weight = norm->weight, *bias = norm->bias;
     const vit_real inverse = 1 / (vit_real)n;
     for (int64_t row = 0; row < rows; row++, y += n, x += n) {
         vit_real centre = vit_row_sum(x, n) * inverse, sums[2];
         centred_sums(x, n, centre, sums);
         vit_real correction = sums[0] * inverse;
         vit_real variance = sums[1] * inverse - correction * correction;
-        vit_real factor = (vit_real)(1 / sqrt((double)variance + eps));
+        vit_real factor = (vit_real)(1 / sqrt((double)variance + norm->eps));
         for (int64_t i = 0; i < n; i++)
             y[i] = ((x[i] - centre) - correction) * factor * weight[i] + bias[i];
     }

@@ -3,6 +3,7 @@
  * transposed matrix, or from the windows of a convolution. Columns behind the last are zero. */
 #include "model/kernels/conv_shape.h"
 #include "model/kernels/isa.h"
+#include "model/kernels/panel.h"
 #include "model/kernels/short_copy.h"
 
 #include <stdbool.h>

@@ -2,8 +2,8 @@
 /* panel_product.c - C (m, n) = A (m, k) B (k, n) for one panel of B: n <= VIT_PANEL columns, packed as (k, VIT_PANEL).
  * A tile of C stays in registers over the whole k: TILE_ROWS rows of three vectors. A is read where it lies, one
  * element broadcast at a time, so both of its orders are equally good. */
-#include "model/kernels/conv_shape.h"
 #include "model/kernels/isa.h"
+#include "model/kernels/panel.h"
 #include "model/kernels/vector_lanes.h"
 
 #include <stddef.h>
@@ -95,29 +95,24 @@ static void multiply_tile_3(const struct tile *t)
     multiply_tile(t, 3);
 }
 
-/* c (m, n; ldc), a (m, k) with a_row elements between rows and a_column between columns, panel (k, VIT_PANEL),
- * row_bias (m) and column_bias (n) or NULL, size {m, n, k}; n <= VIT_PANEL. */
-void VIT_KERNEL_NAME(panel_product)(vit_real *c, int64_t ldc, const vit_real *a, int64_t a_row, int64_t a_column,
-                                    const vit_real *panel, const vit_real *row_bias, const vit_real *column_bias,
-                                    const int64_t size[3])
+void VIT_KERNEL_NAME(panel_product)(const struct vit_panel_product *p)
 {
     enum { TILE = TILE_VECTORS * VIT_LANES };
     static void (*const multiply[])(const struct tile *) = {multiply_tile_1, multiply_tile_2, multiply_tile_3};
-    const int64_t m = size[0], n = size[1];
-    for (int64_t j = 0; j < n; j += TILE) {
-        int columns = (int)(n - j < TILE ? n - j : TILE);
-        for (int64_t i = 0; i < m; i += TILE_ROWS) {
-            struct tile t = {.c = c + i * ldc + j,
-                             .ldc = ldc,
-                             .a_column = a_column,
-                             .panel = panel + j,
-                             .row_bias = row_bias ? row_bias + i : NULL,
-                             .column_bias = column_bias ? column_bias + j : NULL,
-                             .m = (int)(m - i < TILE_ROWS ? m - i : TILE_ROWS),
+    for (int64_t j = 0; j < p->n; j += TILE) {
+        int columns = (int)(p->n - j < TILE ? p->n - j : TILE);
+        for (int64_t i = 0; i < p->m; i += TILE_ROWS) {
+            struct tile t = {.c = p->c + i * p->ldc + j,
+                             .ldc = p->ldc,
+                             .a_column = p->a_column,
+                             .panel = p->panel + j,
+                             .row_bias = p->row_bias ? p->row_bias + i : NULL,
+                             .column_bias = p->column_bias ? p->column_bias + j : NULL,
+                             .m = (int)(p->m - i < TILE_ROWS ? p->m - i : TILE_ROWS),
                              .n = columns,
-                             .k = size[2]};
+                             .k = p->k};
             for (int r = 0; r < TILE_ROWS; r++)
-                t.row[r] = a + (i + (r < t.m ? r : t.m - 1)) * a_row;
+                t.row[r] = p->a + (i + (r < t.m ? r : t.m - 1)) * p->a_row;
             multiply[(columns - 1) / VIT_LANES](&t);
         }
     }

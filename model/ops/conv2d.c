@@ -6,11 +6,14 @@
  *
  * As a matrix product: w (Cout, K) times the windows (K, B * Ho * Wo), K = Cin * k * k. The windows of VIT_PANEL
  * outputs at a time are packed into scratch, where they stay while all of w passes; no full copy of the windows ever
- * exists. */
+ * exists: "panel_windows". "dots": one pixel of few images, each output a product of two rows. "openblas":
+ * conv2d_blas.h. */
 #include "model/base/parallel.h"
 #include "model/base/status.h"
+#include "model/conv2d_blas.h"
 #include "model/kernel_set.h"
 #include "model/kernels/conv_shape.h"
+#include "model/kernels/panel.h"
 #include "model/plan.h"
 
 #include <string.h>
@@ -116,19 +119,30 @@ static void multiply_panel(const struct convolution *c, vit_real *panel, const i
 {
     const int64_t pixels = c->shape[VIT_CONV_OUT_HEIGHT] * c->shape[VIT_CONV_OUT_WIDTH];
     const int64_t image = range[0] / pixels, at = range[0] % pixels;
+    struct vit_panel_product product = {.ldc = VIT_PANEL,
+                                        .a = c->w,
+                                        .a_row = c->k,
+                                        .a_column = 1,
+                                        .panel = panel,
+                                        .row_bias = c->bias,
+                                        .n = range[1],
+                                        .k = c->k};
     vit_kernels()->panel_windows(panel, c->x, c->shape, range);
     if (at + range[1] <= pixels) {
-        vit_kernels()->panel_product(c->y + image * c->out_channels * pixels + at, pixels, c->w, c->k, 1, panel,
-                                     c->bias, NULL, (const int64_t[]){c->out_channels, range[1], c->k});
+        product.c = c->y + image * c->out_channels * pixels + at;
+        product.ldc = pixels;
+        product.m = c->out_channels;
+        vit_kernels()->panel_product(&product);
         return;
     }
-    vit_real *result = panel + c->k * VIT_PANEL;
+    product.c = panel + c->k * VIT_PANEL;
     for (int64_t first = 0; first < c->out_channels; first += CHUNK) {
         const int64_t channel[2] = {first, c->out_channels - first < CHUNK ? c->out_channels - first : CHUNK};
-        vit_kernels()->panel_product(result, VIT_PANEL, c->w + first * c->k, c->k, 1, panel,
-                                     c->bias ? c->bias + first : NULL, NULL,
-                                     (const int64_t[]){channel[1], range[1], c->k});
-        scatter(c, result, channel, range);
+        product.a = c->w + first * c->k;
+        product.row_bias = c->bias ? c->bias + first : NULL;
+        product.m = channel[1];
+        vit_kernels()->panel_product(&product);
+        scatter(c, product.c, channel, range);
     }
 }
 
@@ -178,6 +192,7 @@ static void dots_forward(const struct vit_step *step)
 static const struct vit_kernel kernels[] = {
     {.name = "dots", .supports = is_pixel_of_few_images, .forward = dots_forward},
     {.name = "panel_windows", .workspace = workspace, .forward = forward},
+    {.name = "openblas", .workspace = vit_conv2d_blas_workspace, .forward = vit_conv2d_blas_forward},
     {0}};
 
 const struct vit_op_def vit_op_conv2d = {.name = "conv2d",

@@ -5,6 +5,7 @@
 #include "model/base/parallel.h"
 #include "model/elementwise.h"
 #include "model/kernel_set.h"
+#include "model/kernels/layer_norm.h"
 
 static int infer(struct vit_op *op)
 {
@@ -26,8 +27,9 @@ static void piece_of(void *context, int64_t piece, int worker)
     const struct vit_tensor *x = op->in[0];
     (void)worker;
     int64_t n = x->dim[x->ndim - 1], count = vit_piece_rows(n), row = piece * count, rest = vit_numel(x) / n - row;
-    vit_kernels()->layer_norm_rows(op->out[0]->data + row * n, x->data + row * n, op->in[1]->data, op->in[2]->data,
-                                   rest < count ? rest : count, n, op->attr.eps);
+    const struct vit_layer_norm norm = {.weight = op->in[1]->data, .bias = op->in[2]->data, .eps = op->attr.eps};
+    vit_kernels()->layer_norm_rows(op->out[0]->data + row * n, x->data + row * n, &norm, rest < count ? rest : count,
+                                   n);
 }
 
 static void forward(const struct vit_step *step)

@@ -3,12 +3,16 @@
  * product of the leading dims. MACs: M * N * K; FLOPs: 2 MACs + one per output with a bias.
  *
  * "panels": a piece packs VIT_PANEL rows of w into scratch and multiplies some hundred rows of x by them: enough rows
- * to pay for the packing, also on one thread. "dots": few rows, each output a product of two rows. */
+ * to pay for the packing, also on one thread. "dots": few rows, each output a product of two rows. "openblas": rows
+ * in pieces, where they are few pieces of columns. */
 #include "model/base/parallel.h"
 #include "model/base/status.h"
+#include "model/blas.h"
 #include "model/kernel_set.h"
-#include "model/kernels/conv_shape.h"
+#include "model/kernels/panel.h"
 #include "model/plan.h"
+
+#include <string.h>
 
 struct product {
     const vit_real *x, *w, *bias;
@@ -82,8 +86,16 @@ static void panels_piece(void *context, int64_t piece, int worker)
     const int64_t rows = smaller(p->rows, p->m - row), columns = smaller(VIT_PANEL, p->n - column);
     vit_real *panel = p->scratch + worker * p->k * VIT_PANEL;
     vit_kernels()->panel_columns(panel, p->w + column * p->k, p->k, (const int64_t[]){p->k, columns});
-    vit_kernels()->panel_product(p->y + row * p->n + column, p->n, p->x + row * p->k, p->k, 1, panel, NULL,
-                                 p->bias ? p->bias + column : NULL, (const int64_t[]){rows, columns, p->k});
+    vit_kernels()->panel_product(&(struct vit_panel_product){.c = p->y + row * p->n + column,
+                                                             .ldc = p->n,
+                                                             .a = p->x + row * p->k,
+                                                             .a_row = p->k,
+                                                             .a_column = 1,
+                                                             .panel = panel,
+                                                             .column_bias = p->bias ? p->bias + column : NULL,
+                                                             .m = rows,
+                                                             .n = columns,
+                                                             .k = p->k});
 }
 
 static void panels_forward(const struct vit_step *step)
@@ -114,9 +126,45 @@ static void dots_forward(const struct vit_step *step)
     vit_parallel_for(step->pool, pieces_of(p.n, p.columns), dots_piece, &p);
 }
 
+static void openblas_piece(void *context, int64_t piece, int worker)
+{
+    (void)worker;
+    const struct product *p = context;
+    const int64_t across = pieces_of(p->n, p->columns);
+    const int64_t row = piece / across * p->rows, column = piece % across * p->columns;
+    const int64_t rows = smaller(p->rows, p->m - row), columns = smaller(p->columns, p->n - column);
+    vit_real *y = p->y + row * p->n + column;
+    for (int64_t m = 0; p->bias && m < rows; m++)
+        memcpy(y + m * p->n, p->bias + column, (size_t)columns * sizeof *y);
+    vit_gemm(&(struct vit_gemm){.trans_b = true,
+                                .m = (int)rows,
+                                .n = (int)columns,
+                                .k = (int)p->k,
+                                .alpha = 1,
+                                .beta = p->bias ? 1 : 0,
+                                .a = p->x + row * p->k,
+                                .lda = (int)p->k,
+                                .b = p->w + column * p->k,
+                                .ldb = (int)p->k,
+                                .c = y,
+                                .ldc = (int)p->n});
+}
+
+static void openblas_forward(const struct vit_step *step)
+{
+    enum { ROWS = 512, PIECE_MACS = 4000000, COLUMN_STEP = 64 };
+    struct product p = describe(step->op);
+    p.rows = ROWS;
+    p.columns = p.n;
+    if (p.m <= ROWS)
+        p.columns = (PIECE_MACS / (p.m * p.k + 1) / COLUMN_STEP + 1) * COLUMN_STEP;
+    vit_parallel_for(step->pool, pieces_of(p.m, p.rows) * pieces_of(p.n, p.columns), openblas_piece, &p);
+}
+
 static const struct vit_kernel kernels[] = {
     {.name = "panels", .supports = has_many_rows, .workspace = panels_workspace, .forward = panels_forward},
     {.name = "dots", .forward = dots_forward},
+    {.name = "openblas", .forward = openblas_forward},
     {0}};
 
 const struct vit_op_def vit_op_linear = {.name = "linear",

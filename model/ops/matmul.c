@@ -2,11 +2,13 @@
 /* matmul: c = op(a) op(b) for each matrix of a batch; op transposes the last two dims where trans_a, trans_b say so.
  * op(a) (..., M, K), op(b) (..., K, N), leading dims equal -> c (..., M, N). MACs: batch * M * N * K; FLOPs: 2 MACs.
  *
- * Each right side is packed into panels of VIT_PANEL columns; the left side is read where it lies, in either order. */
+ * "panels": each right side is packed into panels of VIT_PANEL columns; the left side is read where it lies, in either
+ * order. "openblas": the same pieces. */
 #include "model/base/parallel.h"
 #include "model/base/status.h"
+#include "model/blas.h"
 #include "model/kernel_set.h"
-#include "model/kernels/conv_shape.h"
+#include "model/kernels/panel.h"
 #include "model/plan.h"
 
 struct product {
@@ -16,6 +18,8 @@ struct product {
     int64_t batch, m, n, k;
     int64_t rows;     /* of a matrix, per piece: all where a piece has several matrices */
     int64_t matrices; /* per piece: 1 where a matrix has several pieces */
+    /* Rows [row, row + rows) of one matrix; scratch has room for one panel. */
+    void (*multiply)(const struct product *p, int64_t matrix, int64_t row, vit_real *scratch);
 };
 
 static int infer(struct vit_op *op)
@@ -66,13 +70,12 @@ static void count(const struct vit_op *op, struct vit_cost *cost)
     cost->flops = 2 * cost->macs;
 }
 
-static size_t workspace(const struct vit_op *op, int threads)
+static size_t panels_workspace(const struct vit_op *op, int threads)
 {
     return (size_t)threads * (size_t)(describe(op).k * VIT_PANEL) * sizeof(vit_real);
 }
 
-/* Rows [row, row + rows) of one matrix. */
-static void multiply(const struct product *p, int64_t matrix, int64_t row, vit_real *panel)
+static void multiply_panels(const struct product *p, int64_t matrix, int64_t row, vit_real *panel)
 {
     const int64_t rows = p->m - row < p->rows ? p->m - row : p->rows;
     const vit_real *a = p->a + matrix * p->m * p->k + row * (p->trans_a ? 1 : p->k);
@@ -85,34 +88,74 @@ static void multiply(const struct product *p, int64_t matrix, int64_t row, vit_r
             vit_kernels()->panel_columns(panel, b + column * p->k, p->k, size);
         else
             vit_kernels()->panel_rows(panel, b + column, p->n, size);
-        vit_kernels()->panel_product(c + column, p->n, a, p->trans_a ? 1 : p->k, p->trans_a ? p->m : 1, panel, NULL,
-                                     NULL, (const int64_t[]){rows, columns, p->k});
+        vit_kernels()->panel_product(&(struct vit_panel_product){.c = c + column,
+                                                                 .ldc = p->n,
+                                                                 .a = a,
+                                                                 .a_row = p->trans_a ? 1 : p->k,
+                                                                 .a_column = p->trans_a ? p->m : 1,
+                                                                 .panel = panel,
+                                                                 .m = rows,
+                                                                 .n = columns,
+                                                                 .k = p->k});
     }
+}
+
+static void multiply_openblas(const struct product *p, int64_t matrix, int64_t row, vit_real *scratch)
+{
+    (void)scratch;
+    vit_gemm(&(struct vit_gemm){.trans_a = p->trans_a,
+                                .trans_b = p->trans_b,
+                                .m = (int)(p->m - row < p->rows ? p->m - row : p->rows),
+                                .n = (int)p->n,
+                                .k = (int)p->k,
+                                .alpha = 1,
+                                .a = p->a + matrix * p->m * p->k + row * (p->trans_a ? 1 : p->k),
+                                .lda = (int)(p->trans_a ? p->m : p->k),
+                                .b = p->b + matrix * p->k * p->n,
+                                .ldb = (int)(p->trans_b ? p->k : p->n),
+                                .c = p->c + (matrix * p->m + row) * p->n,
+                                .ldc = (int)p->n});
 }
 
 static void multiply_piece(void *context, int64_t piece, int worker)
 {
     const struct product *p = context;
-    vit_real *panel = p->scratch + worker * p->k * VIT_PANEL;
+    vit_real *scratch = p->scratch ? p->scratch + worker * p->k * VIT_PANEL : NULL;
     const int64_t down = (p->m + p->rows - 1) / p->rows;
     if (down > 1) {
-        multiply(p, piece / down, piece % down * p->rows, panel);
+        p->multiply(p, piece / down, piece % down * p->rows, scratch);
         return;
     }
     for (int64_t matrix = piece * p->matrices; matrix < (piece + 1) * p->matrices && matrix < p->batch; matrix++)
-        multiply(p, matrix, 0, panel);
+        p->multiply(p, matrix, 0, scratch);
 }
 
-static void forward(const struct vit_step *step)
+static void run(struct product *p, struct vit_parallel *pool)
+{
+    const int64_t down = p->rows > 0 ? (p->m + p->rows - 1) / p->rows : 0;
+    const int64_t pieces = down > 1 ? p->batch * down : (p->batch + p->matrices - 1) / p->matrices;
+    vit_parallel_for(pool, pieces, multiply_piece, p);
+}
+
+static void panels_forward(const struct vit_step *step)
 {
     struct product p = describe(step->op);
+    p.multiply = multiply_panels;
     p.scratch = step->workspace;
-    const int64_t down = p.rows > 0 ? (p.m + p.rows - 1) / p.rows : 0;
-    const int64_t pieces = down > 1 ? p.batch * down : (p.batch + p.matrices - 1) / p.matrices;
-    vit_parallel_for(step->pool, pieces, multiply_piece, &p);
+    run(&p, step->pool);
 }
 
-static const struct vit_kernel kernels[] = {{.name = "panels", .workspace = workspace, .forward = forward}, {0}};
+static void openblas_forward(const struct vit_step *step)
+{
+    struct product p = describe(step->op);
+    p.multiply = multiply_openblas;
+    run(&p, step->pool);
+}
+
+static const struct vit_kernel kernels[] = {
+    {.name = "panels", .workspace = panels_workspace, .forward = panels_forward},
+    {.name = "openblas", .forward = openblas_forward},
+    {0}};
 
 const struct vit_op_def vit_op_matmul = {.name = "matmul",
                                          .op_class = VIT_CLASS_GEMM,
