@@ -134,6 +134,7 @@ static int run(const struct vit_options *options)
                                                .classes = options->classes ? options->classes : found.classes,
                                                .graph = options->graph ? options->graph : "folded"},
                                      .threads = options->threads,
+                                     .kernel = options->kernel,
                                      .weights = options->weights,
                                      .seed = options->seed};
     status = vit_instance_open(&instance, model, &o);
@@ -153,7 +154,7 @@ const struct vit_command vit_command_classify = {
         "told by the tensors of the weight file.\n\n"
         "  vitscope classify --weights model.safetensors --image cat.jpg\n"
         "  vitscope classify deit_tiny --weights w.safetensors --image cat.jpg --labels imagenet.txt --top 3\n",
-    .takes = "weights image labels top graph threads img classes format",
+    .takes = "weights image labels top graph kernel threads img classes format",
     .max_arguments = 1,
     .run = run,
 };

@@ -28,9 +28,10 @@ int vit_instance_open(struct vit_instance *instance, const char *model, const st
         return VIT_EINVAL;
     int status = vit_model_build(&instance->graph, instance->model, options->model);
     if (status == VIT_OK)
-        status =
-            vit_plan_build(&instance->plan, &instance->graph,
-                           (struct vit_plan_options){.threads = options->threads, .keep_taps = options->keep_taps});
+        status = vit_plan_build(&instance->plan, &instance->graph,
+                                (struct vit_plan_options){.threads = options->threads,
+                                                          .keep_taps = options->keep_taps,
+                                                          .kernel = options->kernel});
     if (status == VIT_OK)
         status = vit_exec_open(&instance->exec, &instance->plan);
     if (status == VIT_OK)

@@ -11,6 +11,7 @@ struct vit_instance_options {
     struct vit_model_options model;
     int threads;
     bool keep_taps;
+    const char *kernel;  /* implementations to prefer (model/plan.h); NULL: defaults */
     const char *weights; /* NULL: generated from the seed */
     uint64_t seed;
 };

@@ -20,6 +20,8 @@ static const struct vit_option_def table[] = {
     {"classes", "N", "classes of the head (default: the model's, 1000)", INTEGER, AT(classes), 1, 1000000},
     {"graph", "NAME", "eager (as PyTorch runs it, default) or folded (batch norm in the weights)", TEXT, AT(graph), 0,
      0},
+    {"kernel", "NAME", "implementation to prefer where an operator has one of this name: openblas, panels, ...", TEXT,
+     AT(kernel), 0, 0},
     {"image", "FILE", "read this JPEG or PNG", TEXT, AT(image), 0, 0},
     {"data", "SPEC", "read images of a dataset: fashion-mnist, a folder, idx:FILE (see `vitscope help data`)", TEXT,
      AT(data), 0, 0},

@@ -89,6 +89,7 @@ int vit_profile_open(struct vit_profile *p, const char *model, const struct vit_
     struct vit_instance_options instance = {
         .model = {.batch = options->batch, .img = options->img, .classes = options->classes, .graph = options->graph},
         .threads = options->threads,
+        .kernel = options->kernel,
         .weights = options->weights,
         .seed = options->seed};
     int status = vit_instance_open(&p->instance, model, &instance);
@@ -109,7 +110,8 @@ void vit_profile_close(struct vit_profile *p)
     vit_instance_close(&p->instance);
 }
 
-const char *vit_profile_class(const struct vit_step *step, char *text) /* NOLINT(readability-non-const-parameter): a vit_profile_key */
+const char *vit_profile_class(const struct vit_step *step,
+                              char *text) /* NOLINT(readability-non-const-parameter): a vit_profile_key */
 {
     (void)text;
     return vit_op_class_name(step->def->op_class);
@@ -192,7 +194,10 @@ struct vit_rates vit_profile_rates(const struct vit_profile *p, const struct vit
 void vit_profile_settings(const struct vit_profile *p, char *text, size_t size)
 {
     const struct vit_instance *i = &p->instance;
-    snprintf(text, size, "%d x %d, batch %d, %d thread%s, %s graph, %s, median of %d runs", (int)i->graph.input->dim[2],
-             (int)i->graph.input->dim[2], i->graph.batch, i->plan.threads, i->plan.threads == 1 ? "" : "s",
-             i->options.model.graph ? i->options.model.graph : "eager", VIT_REAL_NAME, p->measurement.n_repeat);
+    const char *kernel = i->options.kernel;
+    snprintf(text, size, "%d x %d, batch %d, %d thread%s, %s graph, %s%s%s, median of %d runs",
+             (int)i->graph.input->dim[2], (int)i->graph.input->dim[2], i->graph.batch, i->plan.threads,
+             i->plan.threads == 1 ? "" : "s", i->options.model.graph ? i->options.model.graph : "eager",
+             kernel ? "kernel " : "", kernel ? kernel : "", kernel ? ", " VIT_REAL_NAME : VIT_REAL_NAME,
+             p->measurement.n_repeat);
 }

@@ -64,9 +64,9 @@ static void add_options(struct vit_json *json, const struct vit_options *o)
     char seed[24]; /* larger than the integers that JSON readers keep exact */
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)o->seed);
     vit_json_string(json, "seed", seed);
-    const char *const text[][2] = {{"image", o->image},      {"data", o->data},     {"weights", o->weights},
-                                   {"out", o->out},          {"format", o->format}, {"probes", o->probes},
-                                   {"protocol", o->protocol}};
+    const char *const text[][2] = {{"kernel", o->kernel},   {"image", o->image},      {"data", o->data},
+                                   {"weights", o->weights}, {"out", o->out},          {"format", o->format},
+                                   {"probes", o->probes},   {"protocol", o->protocol}};
     for (size_t i = 0; i < sizeof text / sizeof text[0]; i++)
         if (text[i][1])
             vit_json_string(json, text[i][0], text[i][1]);

@@ -10,6 +10,7 @@
 static const struct vit_column columns[] = {
     {"model", VIT_TEXT, "", "model"},
     {"graph", VIT_TEXT, "", "variant of the graph"},
+    {"kernel", VIT_TEXT, "", "implementation preferred by --kernel; empty: each operator's default"},
     {"img", VIT_INT, "", "side of the input in pixels"},
     {"batch", VIT_INT, "", "images per forward"},
     {"threads", VIT_INT, "", "threads"},
@@ -34,6 +35,7 @@ static int measure(struct vit_sink *sink, const char *model, const struct vit_op
                                                .classes = options->classes,
                                                .graph = options->graph},
                                      .threads = options->threads,
+                                     .kernel = options->kernel,
                                      .weights = options->weights,
                                      .seed = options->seed};
     double *times = NULL;
@@ -46,6 +48,7 @@ static int measure(struct vit_sink *sink, const char *model, const struct vit_op
         double images = instance.graph.batch * 1e9;
         struct vit_cell row[] = {vit_text(model),
                                  vit_text(options->graph ? options->graph : "eager"),
+                                 vit_text(options->kernel),
                                  vit_int(instance.graph.input->dim[2]),
                                  vit_int(instance.graph.batch),
                                  vit_int(instance.plan.threads),
@@ -95,8 +98,9 @@ const struct vit_command vit_command_throughput = {
     .summary = "images per second of uninstrumented runs",
     .detail = "The paper's protocol is 10 s of warm-up and 60 s of runs, batch 16, one thread, batch norm folded.\n\n"
               "  vitscope throughput efficientvit_m0 deit_tiny --graph folded --batch 16\n"
+              "  vitscope throughput deit_tiny --graph folded --kernel openblas\n"
               "  vitscope throughput swin_tiny --graph folded --protocol paper --format json\n",
-    .takes = "graph batch threads img classes weights seed protocol warmup min-time repeat format",
+    .takes = "graph kernel batch threads img classes weights seed protocol warmup min-time repeat format",
     .min_arguments = 1,
     .max_arguments = VIT_MAX_ARGUMENTS,
     .run = run,

@@ -43,6 +43,7 @@ int vit_verification_open(const struct vit_verification *v, const struct cJSON *
     struct vit_instance_options options = {
         .model = {.batch = batch, .img = (int)img, .classes = classes > 0 ? (int)classes : 0, .graph = v->graph},
         .threads = v->threads,
+        .kernel = v->kernel,
         .keep_taps = true,
         .weights = weights,
         .seed = seed >= 0 ? (uint64_t)seed : 1,

@@ -8,8 +8,9 @@
 enum { VIT_MAX_TALLIES = 24 };
 
 struct vit_verification {
-    const char *path;  /* of the fixture */
-    const char *graph; /* variant of the graph to run */
+    const char *path;   /* of the fixture */
+    const char *graph;  /* variant of the graph to run */
+    const char *kernel; /* implementations to prefer, or NULL */
     int threads;
     const struct cJSON *root;
     struct vit_tally tally[VIT_MAX_TALLIES];

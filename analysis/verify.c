@@ -84,8 +84,10 @@ static int run(const struct vit_options *options)
     if (status != VIT_OK)
         return status;
     for (int i = 0; i < options->n_argument && status == VIT_OK; i++) {
-        struct vit_verification v = {
-            .path = options->argument[i], .graph = options->graph, .threads = options->threads};
+        struct vit_verification v = {.path = options->argument[i],
+                                     .graph = options->graph,
+                                     .kernel = options->kernel,
+                                     .threads = options->threads};
         struct cJSON *root;
         status = vit_fixture_open(&root, v.path);
         if (status != VIT_OK)
@@ -116,7 +118,7 @@ const struct vit_command vit_command_verify = {
         "record how many numbers were compared and the worst deviation. Exit code 1 if one is outside.\n\n"
         "  vitscope verify tests/fixtures/deit_nano_s1.json\n"
         "  vitscope verify --graph folded --threads 2 tests/fixtures/efficientvit_*.json\n",
-    .takes = "graph threads format",
+    .takes = "graph kernel threads format",
     .min_arguments = 1,
     .max_arguments = VIT_MAX_ARGUMENTS,
     .run = run,
