@@ -34,7 +34,8 @@ endif
 PACKAGES   := $(foreach m,$(MODULES),$(word 1,$(subst :, ,$m)))
 # Headers of others are system headers: our warnings are for our code.
 PKG_CFLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PACKAGES)))
-PKG_LIBS   := $(shell pkg-config --libs $(PACKAGES)) -lcsv
+# libpapi is loaded on demand (probes/papi_library.h): its header is needed here, its link is not.
+PKG_LIBS   := $(shell pkg-config --libs $(filter-out papi,$(PACKAGES))) -lcsv
 endif
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Werror
@@ -53,7 +54,7 @@ endif
 CFLAGS ?= -g
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. -fPIC -pthread -fno-math-errno -fno-trapping-math -ffp-contract=off \
              $(WARN) $(OPT) $(CFLAGS) $(PKG_CFLAGS)
-LIBS := $(PKG_LIBS) -lm -pthread
+LIBS := $(PKG_LIBS) -ldl -lm -pthread
 LINK = $(CC) $(filter -fsanitize=address%,$(OPT)) -pthread $(LDFLAGS)
 
 # model/kernels is compiled once per instruction set; the set is chosen when the program starts (model/kernel_set.h).

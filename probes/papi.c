@@ -8,10 +8,10 @@
 
 #include "model/base/parallel.h"
 #include "model/base/status.h"
+#include "probes/papi_library.h"
 #include "probes/papi_survey.h"
 
 #include <errno.h>
-#include <papi.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -44,13 +44,13 @@ struct counters {
 static int add_event(int set, const char *name)
 {
     errno = 0;
-    return PAPI_add_named_event(set, name);
+    return vit_papi.PAPI_add_named_event(set, name);
 }
 
 static void destroy(int set)
 {
-    PAPI_cleanup_eventset(set);
-    PAPI_destroy_eventset(&set);
+    vit_papi.PAPI_cleanup_eventset(set);
+    vit_papi.PAPI_destroy_eventset(&set);
 }
 
 /* Do the events of a group open and start together? */
@@ -58,16 +58,16 @@ static bool fits(const struct counters *c, int group)
 {
     int set = PAPI_NULL;
     long long last[N_EVENTS];
-    if (PAPI_create_eventset(&set) != PAPI_OK)
+    if (vit_papi.PAPI_create_eventset(&set) != PAPI_OK)
         return false;
     int status = PAPI_OK;
     for (int i = 0; i < N_EVENTS && status == PAPI_OK; i++)
         if (c->group[i] == group)
             status = add_event(set, c->finding[i].event);
     if (status == PAPI_OK)
-        status = PAPI_start(set);
+        status = vit_papi.PAPI_start(set);
     if (status == PAPI_OK)
-        status = PAPI_stop(set, last);
+        status = vit_papi.PAPI_stop(set, last);
     destroy(set);
     return status == PAPI_OK;
 }
@@ -98,8 +98,8 @@ static int open_counters(struct vit_probe *probe, const char *argument, const st
     vit_papi_survey(c->finding, N_EVENTS);
     probe->replays = make_groups(c);
     if (probe->replays == 0) {
-        int status =
-            vit_fail(VIT_ENOTSUP, "papi: no event can be counted; %s: %s", c->finding[0].event, c->finding[0].reason);
+        int status = vit_fail(VIT_ENOTSUP, "papi: %s; no event can be counted, %s the first", c->finding[0].reason,
+                              c->finding[0].event);
         free(c);
         return status;
     }
@@ -128,26 +128,26 @@ static void answer(void *context, int64_t piece, int worker)
 static int open_set(struct counters *c, int group, long thread, int *result)
 {
     int set = PAPI_NULL;
-    int status = PAPI_create_eventset(&set);
+    int status = vit_papi.PAPI_create_eventset(&set);
     if (status == PAPI_OK)
-        status = PAPI_assign_eventset_component(set, PAPI_get_component_index("perf_event"));
+        status = vit_papi.PAPI_assign_eventset_component(set, vit_papi.PAPI_get_component_index("perf_event"));
     errno = 0;
     if (status == PAPI_OK && thread != 0) {
-        status = PAPI_attach(set, (unsigned long)thread);
+        status = vit_papi.PAPI_attach(set, (unsigned long)thread);
         if (status != PAPI_OK) {
             int system_error = errno;
             destroy(set);
             return vit_fail(VIT_ENOTSUP,
                             "papi: cannot attach to the pool's threads: %s (%d, errno %d); PAPI needs the processor's "
                             "instruction counter for that: run with one thread",
-                            PAPI_strerror(status), status, system_error);
+                            vit_papi.PAPI_strerror(status), status, system_error);
         }
     }
     for (int i = 0; i < N_EVENTS && status == PAPI_OK; i++)
         if (c->group[i] == group)
             status = add_event(set, c->finding[i].event);
     if (status == PAPI_OK)
-        status = PAPI_start(set);
+        status = vit_papi.PAPI_start(set);
     if (status == PAPI_OK) {
         *result = set;
         return VIT_OK;
@@ -155,7 +155,7 @@ static int open_set(struct counters *c, int group, long thread, int *result)
     int system_error = errno;
     destroy(set);
     return vit_fail(VIT_ENOTSUP, "papi: events opened one by one, but not for this run: %s (%d, errno %d)",
-                    PAPI_strerror(status), status, system_error);
+                    vit_papi.PAPI_strerror(status), status, system_error);
 }
 
 static void stop_counters(struct vit_probe *probe)
@@ -165,7 +165,7 @@ static void stop_counters(struct vit_probe *probe)
     if (c->failed_steps)
         snprintf(c->trouble, sizeof c->trouble, "%d steps could not be read", c->failed_steps);
     for (int i = 0; i < c->n_set; i++) {
-        PAPI_stop(c->set[i], last);
+        vit_papi.PAPI_stop(c->set[i], last);
         destroy(c->set[i]);
     }
     free(c->set);
@@ -204,7 +204,7 @@ static bool read_sets(const struct counters *c, long long *sum)
     for (int i = 0; i < c->n_event; i++)
         sum[i] = 0;
     for (int k = 0; k < c->n_set; k++) {
-        if (PAPI_read(c->set[k], value) != PAPI_OK)
+        if (vit_papi.PAPI_read(c->set[k], value) != PAPI_OK)
             return false;
         for (int i = 0; i < c->n_event; i++)
             sum[i] += value[i];

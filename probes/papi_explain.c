@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* papi_explain.c - from the codes of a failed call to a sentence: what is missing, and what would cure it. */
+#include "probes/papi_library.h"
 #include "probes/papi_survey.h"
 
 #include <errno.h>
-#include <papi.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,6 +15,11 @@ const char *vit_papi_rung_name(enum vit_papi_rung rung)
 #undef X
     };
     return name[rung];
+}
+
+static const char *text_of(int code)
+{
+    return vit_papi.PAPI_strerror ? vit_papi.PAPI_strerror(code) : "no libpapi to tell";
 }
 
 static const char no_counters[] =
@@ -30,8 +35,8 @@ static void explain_component(struct vit_papi_finding *f, const struct vit_papi_
                  system->paranoid);
     else if (strstr(off, "default PMU"))
         snprintf(f->reason, sizeof f->reason,
-                 "PAPI %s does not know this processor (%s), and counts nothing on it, kernel events neither: a newer "
-                 "PAPI may know it%s%s",
+                 "PAPI %s does not know this processor; it says \"%s\" and counts nothing, kernel events neither: a "
+                 "newer PAPI may know it%s%s",
                  vit_papi_version(), off, f->hardware && !system->cpu_pmu ? "; moreover " : "",
                  f->hardware && !system->cpu_pmu ? no_counters : "");
     else
@@ -41,7 +46,7 @@ static void explain_component(struct vit_papi_finding *f, const struct vit_papi_
 static void explain_name(struct vit_papi_finding *f)
 {
     snprintf(f->reason, sizeof f->reason, "PAPI %s has no %s for this processor: %s (%d)", vit_papi_version(), f->event,
-             PAPI_strerror(f->papi_code), f->papi_code);
+             text_of(f->papi_code), f->papi_code);
 }
 
 /* What errno says of perf_event_open; NULL if nothing known. */
@@ -82,7 +87,7 @@ static void explain_open(struct vit_papi_finding *f, const struct vit_papi_syste
                                  : "");
     else
         snprintf(f->reason, sizeof f->reason, "%s failed: %s (PAPI %d, errno %d)", vit_papi_rung_name(f->failed),
-                 PAPI_strerror(f->papi_code), f->papi_code, f->system_error);
+                 text_of(f->papi_code), f->papi_code, f->system_error);
     if (known && (f->system_error == EACCES || f->system_error == EPERM)) {
         size_t used = strlen(f->reason);
         snprintf(f->reason + used, sizeof f->reason - used, " (now paranoid=%d, uid %u)", system->paranoid,
@@ -97,8 +102,10 @@ void vit_papi_explain(struct vit_papi_finding *f, const struct vit_papi_system *
         f->reason[0] = '\0';
         return;
     case VIT_PAPI_RUNG_LIBRARY:
-        snprintf(f->reason, sizeof f->reason, "PAPI does not start: %s (%d)", PAPI_strerror(f->papi_code),
-                 f->papi_code);
+        if (system->library_off && system->library_off[0])
+            snprintf(f->reason, sizeof f->reason, "%s", system->library_off);
+        else
+            snprintf(f->reason, sizeof f->reason, "PAPI does not start: %s (%d)", text_of(f->papi_code), f->papi_code);
         return;
     case VIT_PAPI_RUNG_COMPONENT:
         explain_component(f, system);

@@ -3,9 +3,11 @@
  * of known size", belongs after ADVANCE for events that stand for traffic. */
 #include "probes/papi_survey.h"
 
+#include "model/base/status.h"
+#include "probes/papi_library.h"
+
 #include <dirent.h>
 #include <errno.h>
-#include <papi.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,19 +102,19 @@ static void climb_running(struct vit_papi_finding *f, int set, enum stimulus sti
 {
     long long before = 0, after = 0, last = 0;
     errno = 0;
-    if (fails(f, VIT_PAPI_RUNG_START, PAPI_start(set)))
+    if (fails(f, VIT_PAPI_RUNG_START, vit_papi.PAPI_start(set)))
         return;
     stimulate(stimulus);
     errno = 0;
-    if (!fails(f, VIT_PAPI_RUNG_READ, PAPI_read(set, &before))) {
+    if (!fails(f, VIT_PAPI_RUNG_READ, vit_papi.PAPI_read(set, &before))) {
         stimulate(stimulus);
         errno = 0;
-        if (!fails(f, VIT_PAPI_RUNG_READ, PAPI_read(set, &after))) {
+        if (!fails(f, VIT_PAPI_RUNG_READ, vit_papi.PAPI_read(set, &after))) {
             f->advanced = after - before;
             f->failed = f->advanced > 0 ? VIT_PAPI_RUNG_NONE : VIT_PAPI_RUNG_ADVANCE;
         }
     }
-    PAPI_stop(set, &last);
+    vit_papi.PAPI_stop(set, &last);
 }
 
 static void climb(struct vit_papi_finding *f, enum stimulus stimulus, const struct vit_papi_system *system)
@@ -121,19 +123,19 @@ static void climb(struct vit_papi_finding *f, enum stimulus stimulus, const stru
     f->failed = VIT_PAPI_RUNG_COMPONENT;
     if (system->component_off[0])
         return;
-    int status = PAPI_event_name_to_code(f->event, &code);
+    int status = vit_papi.PAPI_event_name_to_code(f->event, &code);
     if (status != PAPI_OK) /* the first look-up of an event can fail where the second does not */
-        status = PAPI_event_name_to_code(f->event, &code);
+        status = vit_papi.PAPI_event_name_to_code(f->event, &code);
     errno = 0;
     if (fails(f, VIT_PAPI_RUNG_NAME, status))
         return;
-    if (fails(f, VIT_PAPI_RUNG_ADD, PAPI_create_eventset(&set)))
+    if (fails(f, VIT_PAPI_RUNG_ADD, vit_papi.PAPI_create_eventset(&set)))
         return;
     errno = 0;
-    if (!fails(f, VIT_PAPI_RUNG_ADD, PAPI_add_event(set, code)))
+    if (!fails(f, VIT_PAPI_RUNG_ADD, vit_papi.PAPI_add_event(set, code)))
         climb_running(f, set, stimulus);
-    PAPI_cleanup_eventset(set);
-    PAPI_destroy_eventset(&set);
+    vit_papi.PAPI_cleanup_eventset(set);
+    vit_papi.PAPI_destroy_eventset(&set);
 }
 
 static bool has_cpu_pmu(void)
@@ -174,8 +176,8 @@ static bool is_virtual(void)
 
 static const char *find_component_off(void)
 {
-    int index = PAPI_get_component_index("perf_event");
-    const PAPI_component_info_t *info = index < 0 ? NULL : PAPI_get_component_info(index);
+    int index = vit_papi.PAPI_get_component_index("perf_event");
+    const PAPI_component_info_t *info = index < 0 ? NULL : vit_papi.PAPI_get_component_info(index);
     if (!info)
         return "not compiled in";
     return info->disabled ? info->disabled_reason : "";
@@ -186,23 +188,30 @@ static unsigned long thread_id(void)
     return (unsigned long)pthread_self();
 }
 
-static int start_library(void)
+static int start_library(char *off, size_t size)
 {
-    if (PAPI_is_initialized() == PAPI_NOT_INITED) {
-        int version = PAPI_library_init(PAPI_VER_CURRENT);
+    off[0] = '\0';
+    if (vit_papi_library_open() != VIT_OK) {
+        snprintf(off, size, "%s", vit_error());
+        return PAPI_ENOSUPP;
+    }
+    if (vit_papi.PAPI_is_initialized() == PAPI_NOT_INITED) {
+        int version = vit_papi.PAPI_library_init(PAPI_VER_CURRENT);
         if (version != PAPI_VER_CURRENT)
             return version < 0 ? version : PAPI_EINVAL; /* positive: another version than the header's */
     }
-    return PAPI_thread_init(thread_id);
+    return vit_papi.PAPI_thread_init(thread_id);
 }
 
 static void survey(void)
 {
-    int started = start_library();
+    char off[400];
+    int started = start_library(off, sizeof off);
     struct vit_papi_system system = {.paranoid = read_paranoid(),
                                      .cpu_pmu = has_cpu_pmu(),
                                      .virtual_machine = is_virtual(),
                                      .uid = (unsigned)getuid(),
+                                     .library_off = off,
                                      .component_off = started == PAPI_OK ? find_component_off() : ""};
     for (int i = 0; i < N_EVENTS; i++) {
         struct vit_papi_finding *f = &findings[i];
@@ -227,7 +236,7 @@ const char *vit_papi_version(void)
 {
     static char text[32];
     int version = PAPI_VER_CURRENT;
-    if (PAPI_is_initialized() == PAPI_NOT_INITED)
+    if (!vit_papi.PAPI_is_initialized || vit_papi.PAPI_is_initialized() == PAPI_NOT_INITED)
         return "";
     snprintf(text, sizeof text, "%d.%d.%d", PAPI_VERSION_MAJOR(version), PAPI_VERSION_MINOR(version),
              PAPI_VERSION_REVISION(version));

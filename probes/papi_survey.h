@@ -9,7 +9,7 @@
 
 /* The ladder: the first rung an event does not pass is where it failed. */
 #define VIT_PAPI_RUNG_LIST(X)                                              \
-    X(LIBRARY, "library")     /* PAPI starts */                            \
+    X(LIBRARY, "library")     /* PAPI is there and starts */               \
     X(COMPONENT, "component") /* its perf_event part is on */              \
     X(NAME, "name")           /* the event has a code on this processor */ \
     X(ADD, "add")             /* the kernel opens it */                    \
@@ -41,6 +41,7 @@ struct vit_papi_system {
     bool cpu_pmu;         /* /sys/bus/event_source/devices has counters of the processor */
     bool virtual_machine; /* the processor says that a hypervisor runs below */
     unsigned uid;
+    const char *library_off;   /* why libpapi could not be loaded; NULL or "" when it was */
     const char *component_off; /* PAPI's text on why perf_event is off; "" when on */
 };
 
@@ -50,8 +51,11 @@ int vit_papi_survey(struct vit_papi_finding *finding, int max);
 
 const char *vit_papi_rung_name(enum vit_papi_rung rung);
 
-/* "7.0.0"; "" if PAPI does not start. */
+/* "7.0.0"; "" before PAPI was started by a survey, or where it does not start. */
 const char *vit_papi_version(void);
+
+/* Of the library that is loaded for it: "libpapi.so.7.0". */
+const char *vit_papi_soname(void);
 
 /* Writes finding->reason from the rung, the codes and the system. */
 void vit_papi_explain(struct vit_papi_finding *finding, const struct vit_papi_system *system);

@@ -8,6 +8,9 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { MAX_EVENTS = 64 };
 
@@ -33,7 +36,7 @@ static void test_papi_reasons_name_cause_and_cure(void **state)
         enum vit_papi_rung rung;
         int papi_code, system_error, paranoid;
         bool hardware, cpu_pmu;
-        const char *off, *want;
+        const char *off, *want; /* off: of the library or the component */
     } row[] = {
         {VIT_PAPI_RUNG_ADD, -7, ENOENT, 2, true, false, "", "no cpu PMU in /sys/bus/event_source/devices"},
         {VIT_PAPI_RUNG_ADD, -7, ENOENT, 2, true, false, "", "a virtual machine without a virtual PMU"},
@@ -49,6 +52,7 @@ static void test_papi_reasons_name_cause_and_cure(void **state)
         {VIT_PAPI_RUNG_ADVANCE, 0, 0, 2, true, true, "", "opens but never counts"},
         {VIT_PAPI_RUNG_NAME, -7, 0, 2, true, true, "", "has no EVENT for this processor"},
         {VIT_PAPI_RUNG_LIBRARY, -1, 0, 2, true, true, "", "PAPI does not start"},
+        {VIT_PAPI_RUNG_LIBRARY, 0, 0, 2, true, true, "libpapi is elsewhere", "libpapi is elsewhere"},
         {VIT_PAPI_RUNG_COMPONENT, 0, 0, 3, false, true, "disabled by Linux with paranoid=3", "also for root: `sysctl"},
         {VIT_PAPI_RUNG_COMPONENT, 0, 0, 2, false, false, "libpfm4 no default PMU found",
          "does not know this processor"},
@@ -61,11 +65,13 @@ static void test_papi_reasons_name_cause_and_cure(void **state)
                                      .failed = row[i].rung,
                                      .papi_code = row[i].papi_code,
                                      .system_error = row[i].system_error};
-        vit_papi_explain(&f, &(struct vit_papi_system){.paranoid = row[i].paranoid,
-                                                       .cpu_pmu = row[i].cpu_pmu,
-                                                       .virtual_machine = true,
-                                                       .uid = 1000,
-                                                       .component_off = row[i].off});
+        vit_papi_explain(
+            &f, &(struct vit_papi_system){.paranoid = row[i].paranoid,
+                                          .cpu_pmu = row[i].cpu_pmu,
+                                          .virtual_machine = true,
+                                          .uid = 1000,
+                                          .library_off = row[i].rung == VIT_PAPI_RUNG_LIBRARY ? row[i].off : "",
+                                          .component_off = row[i].off});
         if (!strstr(f.reason, row[i].want))
             fail_msg("row %zu: \"%s\" does not contain \"%s\"", i, f.reason, row[i].want);
     }
@@ -141,11 +147,65 @@ static void test_papi_counts_the_threads_of_the_pool(void **state)
     assert_true((double)two >= 0.9 * (double)one); /* waiting adds instructions, sharing takes none away */
 }
 
-int main(void)
+static const char *program;
+
+/* In a process that finds a file of libpapi's name that is no library. */
+static int run_without_library(void)
 {
+    static struct vit_papi_finding finding[MAX_EVENTS];
+    static const char want[] = "libpapi is not installed: apt-get install libpapi";
+    int n = vit_papi_survey(finding, MAX_EVENTS), wrong = vit_papi_version()[0] != '\0';
+    for (int i = 0; i < n; i++)
+        wrong += finding[i].usable || finding[i].failed != VIT_PAPI_RUNG_LIBRARY || !strstr(finding[i].reason, want);
+    struct probe_plan p;
+    struct vit_session session;
+    probe_plan_open(&p, 4, 128, 1);
+    if (vit_session_open(&session, &p.plan, (const char *const[]){"papi"}, 1) != VIT_OK)
+        return 1;
+    vit_session_run(&session, &p.exec);
+    for (int c = 0; c < vit_session_schema(&session)->n_columns; c++) {
+        const char *reason = vit_session_reason(&session, c);
+        wrong += !reason || !strstr(reason, want);
+    }
+    vit_session_close(&session);
+    probe_plan_close(&p);
+    return n == 0 || wrong != 0;
+}
+
+static void test_papi_without_its_library_is_absent_with_the_package_to_install(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/papi_XXXXXX", path[64];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/%s", folder, vit_papi_soname());
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("no library", file);
+    fclose(file);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        setenv("LD_LIBRARY_PATH", folder, 1);
+        execl(program, program, "without-library", (char *)NULL);
+        _exit(127);
+    }
+    int result;
+    assert_int_equal(waitpid(child, &result, 0), child);
+    unlink(path);
+    rmdir(folder);
+    assert_true(WIFEXITED(result));
+    assert_int_equal(WEXITSTATUS(result), 0);
+}
+
+int main(int argc, char **argv)
+{
+    program = argv[0];
+    if (argc > 1)
+        return run_without_library();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_papi_every_event_is_usable_or_has_a_reason),
         cmocka_unit_test(test_papi_reasons_name_cause_and_cure),
+        cmocka_unit_test(test_papi_without_its_library_is_absent_with_the_package_to_install),
         cmocka_unit_test(test_papi_columns_have_numbers_or_a_reason),
         cmocka_unit_test(test_papi_columns_have_numbers_or_a_reason_with_a_pool),
         cmocka_unit_test(test_papi_counts_the_threads_of_the_pool),
