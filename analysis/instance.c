@@ -58,6 +58,21 @@ struct vit_preprocess vit_instance_preprocess(const struct vit_instance *instanc
                                    .std = VIT_IMAGENET_STD};
 }
 
+static void describe_input(struct vit_instance *instance, const struct vit_dataset *dataset, const char *spec)
+{
+    int64_t batch = instance->graph.input->dim[0], count = dataset->count;
+    char which[64];
+    if (batch == 1)
+        snprintf(which, sizeof which, "the first");
+    else
+        snprintf(which, sizeof which, "the first %" PRId64, batch < count ? batch : count);
+    if (count == 1)
+        snprintf(instance->input, sizeof instance->input, "%s%s", spec, batch > 1 ? ", repeated" : "");
+    else
+        snprintf(instance->input, sizeof instance->input, "%s of %" PRId64 " images of %s%s", which, count, spec,
+                 batch > count ? ", repeated" : "");
+}
+
 int vit_instance_read_images(struct vit_instance *instance, const char *spec)
 {
     struct vit_dataset dataset;
@@ -75,7 +90,7 @@ int vit_instance_read_images(struct vit_instance *instance, const char *spec)
         status = vit_dataset_batch(&dataset, &batch);
         done += batch.count;
     }
-    snprintf(instance->input, sizeof instance->input, "%s", spec);
+    describe_input(instance, &dataset, spec);
     vit_dataset_close(&dataset);
     return status;
 }

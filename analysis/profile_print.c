@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const struct vit_column columns[] = {
     {"class", VIT_TEXT, "", "class of operators, or operator"},
@@ -20,9 +21,15 @@ static const struct vit_column columns[] = {
     {"FLOP/B", VIT_REAL, "", "arithmetic intensity"},
     {"bound", VIT_TEXT, "", "memory or compute"},
 };
-enum { N_COLUMNS = sizeof columns / sizeof columns[0] };
+enum { N_COLUMNS = sizeof columns / sizeof columns[0], OPS = 1, MACS = 4 };
 
-static int print_row(const struct vit_profile *p, struct vit_sink *sink, const struct vit_group *group)
+/* Operators have long names that must fit in a terminal: their table goes without what matters least. */
+static bool is_shown(int column, bool operators)
+{
+    return !(operators && (column == OPS || column == MACS));
+}
+
+static int print_row(const struct vit_profile *p, struct vit_sink *sink, const struct vit_group *group, bool operators)
 {
     struct vit_rates r = vit_profile_rates(p, &group->cost, group->time_ns);
     struct vit_cell row[N_COLUMNS] = {vit_text(group->name),
@@ -35,21 +42,31 @@ static int print_row(const struct vit_profile *p, struct vit_sink *sink, const s
                                       r.gb_per_s,
                                       r.intensity,
                                       vit_text(r.bound)};
+    int n = 0;
+    for (int i = 0; i < N_COLUMNS; i++)
+        if (is_shown(i, operators))
+            row[n++] = row[i];
     return vit_sink_write(sink, row);
 }
 
-static int print_groups(const struct vit_profile *p, const struct vit_options *options, const char *what,
-                        const struct vit_group *group, int n)
+struct listing {
+    const struct vit_group *group;
+    int n;
+    bool operators; /* single ones */
+};
+
+static int print_listing(const struct vit_profile *p, const struct vit_options *options, struct listing list)
 {
     struct vit_column heading[N_COLUMNS];
+    struct vit_schema schema = {"profile", 1, 0, heading};
     for (int i = 0; i < N_COLUMNS; i++)
-        heading[i] = columns[i];
-    heading[0].name = what;
-    struct vit_schema schema = {"profile", 1, N_COLUMNS, heading};
+        if (is_shown(i, list.operators))
+            heading[schema.n_columns++] = columns[i];
+    heading[0].name = list.operators ? "operator" : "class";
     struct vit_sink sink;
     int status = vit_output_open(&sink, options, &schema, "share_pct");
-    for (int i = 0; i < n && status == VIT_OK; i++) {
-        status = print_row(p, &sink, &group[i]);
+    for (int i = 0; i < list.n && status == VIT_OK; i++) {
+        status = print_row(p, &sink, &list.group[i], list.operators);
         if (status != VIT_OK)
             vit_sink_abort(&sink);
     }
@@ -70,9 +87,39 @@ static int print_operators(const struct vit_profile *p, const struct vit_options
         snprintf(group[s].name, sizeof group[s].name, "%s", step->op->name);
     }
     vit_group_sort_by_time(group, n);
-    int status = print_groups(p, options, "operator", group, n < COSTLIEST ? n : COSTLIEST);
+    int status = print_listing(p, options, (struct listing){group, n < COSTLIEST ? n : COSTLIEST, true});
     free(group);
     return status;
+}
+
+static double mib(int64_t bytes)
+{
+    return (double)bytes / (1 << 20);
+}
+
+static void print_memory(const struct vit_profile *p)
+{
+    const struct vit_plan *plan = &p->instance.plan;
+    const char *weights = p->instance.options.weights;
+    printf("  weights      %.1f MiB, %s\n",
+           mib((int64_t)(plan->space_bytes[VIT_SPACE_PARAM] + plan->space_bytes[VIT_SPACE_BUFFER] +
+                         plan->space_bytes[VIT_SPACE_DERIVED])),
+           weights ? weights : "generated from the seed");
+    printf("  activations  %.1f MiB arena (%.1f alive at once, %.1f unshared), workspace %.1f MiB\n",
+           mib((int64_t)plan->space_bytes[VIT_SPACE_ACTIVATION]), mib((int64_t)plan->peak_live_bytes),
+           mib((int64_t)plan->unshared_bytes), mib((int64_t)plan->workspace_bytes));
+}
+
+/* Up to the first semicolon, without the probe's name before it: run.json has all of it. */
+static void print_absence(const struct vit_probe *probe)
+{
+    const char *name = probe->def->name, *reason = probe->reason;
+    size_t length = strlen(name);
+    if (strncmp(reason, name, length) == 0 && strncmp(reason + length, ": ", 2) == 0)
+        reason += length + 2;
+    const char *detail = strchr(reason, ';');
+    printf("  %-12s absent: %.*s%s\n", name, detail ? (int)(detail - reason) : (int)strlen(reason), reason,
+           detail ? " (run.json: more)" : "");
 }
 
 static void print_headline(const struct vit_profile *p)
@@ -82,29 +129,20 @@ static void print_headline(const struct vit_profile *p)
     double batch = p->instance.graph.batch, ms = 1e-6;
     const struct vit_ceilings *c = p->instance.plan.threads > 1 ? &p->machine->all : &p->machine->single;
     printf("%s: %s\n", p->instance.model->name, settings);
-    printf("  throughput   %.4g images/s, %.4g ms per forward (quartiles %.4g to %.4g ms), no probe attached\n",
+    printf("  throughput   %.4g images/s, no probe; %.4g ms a forward (quartiles %.4g, %.4g)\n",
            batch * 1e9 / p->plain.median, p->plain.median * ms, p->plain.low * ms, p->plain.high * ms);
-    printf("  probe        %+.2f %% on the instrumented runs (in turn with plain ones); an empty pair takes %.0f ns\n",
-           100 * p->overhead, p->session.probe[0].pair_ns);
+    printf("  probes       %+.2f %% time against plain runs in turn; empty pair %.0f ns\n", 100 * p->overhead,
+           p->session.probe[0].pair_ns);
     printf("  explained    %.2f %% of the instrumented run is inside its %d operators\n", 100 * p->explained,
            p->instance.plan.n_step);
-    printf(
-        "  memory       weights %.1f MiB, activations %.1f MiB in one arena (at least %.1f alive at once, %.1f without "
-        "sharing), workspace %.1f MiB\n",
-        (double)(p->instance.plan.space_bytes[VIT_SPACE_PARAM] + p->instance.plan.space_bytes[VIT_SPACE_BUFFER] +
-                 p->instance.plan.space_bytes[VIT_SPACE_DERIVED]) /
-            (1 << 20),
-        (double)p->instance.plan.space_bytes[VIT_SPACE_ACTIVATION] / (1 << 20),
-        (double)p->instance.plan.peak_live_bytes / (1 << 20), (double)p->instance.plan.unshared_bytes / (1 << 20),
-        (double)p->instance.plan.workspace_bytes / (1 << 20));
+    print_memory(p);
     if (vit_ridge_point(c) > 0)
-        printf("  ceilings     %.4g GFLOP/s, %.4g GB/s, ridge point %.3g FLOP/B (%s)\n", c->gflops, c->read_gbs,
-               vit_ridge_point(c), c->source);
-    printf("  input        %s; weights %s\n", p->instance.input,
-           p->instance.options.weights ? p->instance.options.weights : "generated from the seed");
+        printf("  ceilings     %.3g GFLOP/s (%s), %.3g GB/s (DRAM), ridge point %.3g FLOP/B\n", c->gflops,
+               c->gflops_fma >= c->gflops_gemm ? "FMA loop" : "gemm", c->read_gbs, vit_ridge_point(c));
+    printf("  input        %s\n", p->instance.input);
     for (int i = 0; i < p->session.n_probe; i++)
         if (p->session.probe[i].absent)
-            printf("  %-12s absent: %s\n", p->session.probe[i].def->name, p->session.probe[i].reason);
+            print_absence(&p->session.probe[i]);
     printf("\n");
 }
 
@@ -116,7 +154,7 @@ int vit_profile_print(const struct vit_profile *p, const struct vit_options *opt
         print_headline(p);
     int n = vit_profile_group(p, vit_profile_class, group);
     vit_group_sort_by_time(group, n);
-    int status = print_groups(p, options, "class", group, n);
+    int status = print_listing(p, options, (struct listing){group, n, false});
     if (status == VIT_OK && table) {
         printf("\n");
         status = print_operators(p, options);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* table_sink.c - rows as an aligned table for readers: numbers scaled to three digits, absent cells "-", one column
- * drawn as a bar as well if asked. Where the terminal is too narrow, texts are cut in their middle, numbers never. */
+ * drawn as a bar as well if asked. Where the terminal is too narrow, the bar and the gaps give way, then texts are cut
+ * in their middle, numbers never. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@ struct table {
     double *value; /* (rows): of the bar column; NaN when absent */
     size_t values_size;
     int *width; /* (columns) */
+    int gap;    /* blanks between columns */
     int bar;    /* column, or -1 */
     int bar_width;
 };
@@ -123,6 +125,7 @@ static int open_table(struct vit_sink *sink)
         return out_of_memory(sink);
     table->bar = sink->target.bar ? vit_schema_find(schema, sink->target.bar) : -1;
     table->bar_width = BAR_WIDTH;
+    table->gap = GAP;
     table->width = calloc((size_t)schema->n_columns + 1, sizeof *table->width);
     int status = table->width ? VIT_OK : VIT_ENOMEM;
     for (int i = 0; i < schema->n_columns && status == VIT_OK; i++)
@@ -150,7 +153,28 @@ static bool is_text(const struct vit_sink *sink, int column)
     return sink->schema->column[column].type == VIT_TEXT;
 }
 
-/* Natural widths, then the bar and the widest texts give way until the table fits. */
+static int total_width(const struct table *table, int n)
+{
+    int total = (n - 1) * table->gap;
+    if (table->bar >= 0 && table->bar_width > 0)
+        total += table->gap + table->bar_width;
+    for (int i = 0; i < n; i++)
+        total += table->width[i];
+    return total;
+}
+
+/* Widest text that may still give way, or -1. */
+static int widest_text(const struct vit_sink *sink, const struct table *table)
+{
+    int widest = -1;
+    for (int i = 0; i < sink->schema->n_columns; i++)
+        if (is_text(sink, i) && table->width[i] > TEXT_LEAST && (widest < 0 || table->width[i] > table->width[widest]))
+            widest = i;
+    return widest;
+}
+
+/* Natural widths, then the bar, the gaps, what is left of the bar, and the widest texts give way until the table fits.
+ */
 static void choose_widths(const struct vit_sink *sink, struct table *table)
 {
     int n = sink->schema->n_columns;
@@ -159,22 +183,18 @@ static void choose_widths(const struct vit_sink *sink, struct table *table)
         int *widest = &table->width[i % (size_t)n];
         *widest = width > *widest ? width : *widest;
     }
-    int total = (n - 1) * GAP + (table->bar >= 0 ? GAP + table->bar_width : 0);
-    for (int i = 0; i < n; i++)
-        total += table->width[i];
-    while (sink->target.width > 0 && total > sink->target.width) {
-        int widest = -1;
-        for (int i = 0; i < n; i++)
-            if (is_text(sink, i) && table->width[i] > TEXT_LEAST &&
-                (widest < 0 || table->width[i] > table->width[widest]))
-                widest = i;
+    while (sink->target.width > 0 && total_width(table, n) > sink->target.width) {
+        int widest = widest_text(sink, table);
         if (table->bar >= 0 && table->bar_width > BAR_LEAST)
             table->bar_width--;
+        else if (table->gap > 1)
+            table->gap--;
+        else if (table->bar >= 0 && table->bar_width > 0)
+            table->bar_width = 0;
         else if (widest >= 0)
             table->width[widest]--;
         else
             break;
-        total--;
     }
 }
 
@@ -209,26 +229,28 @@ static void print_elided(const struct vit_sink *sink, const char *text, int widt
     fputs(skip_characters(text, length - (kept - kept / 2)), sink->file);
 }
 
-/* Eighths of a character where the terminal can show them. */
-static void print_bar(const struct vit_sink *sink, double share, int width)
+/* In eighths of a character where the terminal can show them, else in characters. */
+static int bar_units(const struct vit_sink *sink, double share, int width)
+{
+    return share > 0 ? (int)lround(share * width * (sink->target.utf8 ? 8 : 1)) : 0;
+}
+
+static void print_bar(const struct vit_sink *sink, int units)
 {
     static const char *const eighth[] = {"",       "\u258F", "\u258E", "\u258D", "\u258C",
                                          "\u258B", "\u258A", "\u2589", "\u2588"};
-    if (!(share > 0))
-        return;
     if (!sink->target.utf8) {
-        print_repeated(sink->file, "#", (int)lround(share * width));
+        print_repeated(sink->file, "#", units);
         return;
     }
-    int eighths = (int)lround(share * width * 8);
-    print_repeated(sink->file, eighth[8], eighths / 8);
-    fputs(eighth[eighths % 8], sink->file);
+    print_repeated(sink->file, eighth[8], units / 8);
+    fputs(eighth[units % 8], sink->file);
 }
 
 /* Nothing is padded at the end of a line. */
 static void print_line(const struct vit_sink *sink, const struct table *table, size_t row, double share)
 {
-    int n = sink->schema->n_columns;
+    int n = sink->schema->n_columns, bar = bar_units(sink, share, table->bar_width);
     for (int i = 0; i < n; i++) {
         const char *text = table->cell[row * (size_t)n + (size_t)i];
         int width = table->width[i];
@@ -236,13 +258,13 @@ static void print_line(const struct vit_sink *sink, const struct table *table, s
         if (!is_text(sink, i))
             print_repeated(sink->file, " ", padding);
         print_elided(sink, text, width);
-        bool last = i == n - 1 && !(share > 0);
+        bool last = i == n - 1 && bar == 0;
         if (is_text(sink, i) && !last)
             print_repeated(sink->file, " ", padding);
         if (!last)
-            print_repeated(sink->file, " ", GAP);
+            print_repeated(sink->file, " ", table->gap);
     }
-    print_bar(sink, share, table->bar_width);
+    print_bar(sink, bar);
     fputc('\n', sink->file);
 }
 
@@ -257,12 +279,12 @@ static int finish_table(struct vit_sink *sink)
         most = fmax(most, table->value[i]);
     print_line(sink, table, 0, 0);
     for (int i = 0; i < sink->schema->n_columns; i++) {
-        print_repeated(sink->file, " ", i ? GAP : 0);
+        print_repeated(sink->file, " ", i ? table->gap : 0);
         print_repeated(sink->file, sink->target.utf8 ? "\u2500" : "-", table->width[i]);
     }
     fputc('\n', sink->file);
     for (int64_t i = 0; i < sink->rows; i++)
-        print_line(sink, table, (size_t)i + 1, table->bar >= 0 && most > 0 ? table->value[i] / most : 0);
+        print_line(sink, table, (size_t)i + 1, table->bar_width > 0 && most > 0 ? table->value[i] / most : 0);
     return VIT_OK;
 }
 

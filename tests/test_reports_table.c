@@ -113,10 +113,25 @@ static void test_table_aligns_and_shows_absent_cells(void **state)
 static void test_table_cuts_names_in_their_middle_to_fit(void **state)
 {
     (void)state;
-    assert_table((struct vit_sink_target){.width = 37}, "name           time  share %  bound\n"
-                                                        "----------  -------  -------  -------\n"
-                                                        "bloc...qkv  1.50 ms     80.0  compute\n"
-                                                        "a?[31m?           -     20.0  -\n");
+    assert_table((struct vit_sink_target){.width = 37}, "name             time share % bound\n"
+                                                        "------------- ------- ------- -------\n"
+                                                        "block..tn.qkv 1.50 ms    80.0 compute\n"
+                                                        "a?[31m?             -    20.0 -\n");
+}
+
+static void test_table_gives_up_gaps_and_bar_before_names(void **state)
+{
+    (void)state;
+    assert_table((struct vit_sink_target){.width = 48, .bar = "share_pct"},
+                 "name                 time share % bound\n"
+                 "----------------- ------- ------- -------\n"
+                 "blocks.0.attn.qkv 1.50 ms    80.0 compute ######\n"
+                 "a?[31m?                 -    20.0 -       ##\n");
+    assert_table((struct vit_sink_target){.width = 41, .bar = "share_pct"},
+                 "name                 time share % bound\n"
+                 "----------------- ------- ------- -------\n"
+                 "blocks.0.attn.qkv 1.50 ms    80.0 compute\n"
+                 "a?[31m?                 -    20.0 -\n");
 }
 
 static void test_table_draws_bars(void **state)
@@ -190,6 +205,7 @@ int main(void)
         cmocka_unit_test(test_number_exact_is_the_shortest_that_reads_back),
         cmocka_unit_test(test_table_aligns_and_shows_absent_cells),
         cmocka_unit_test(test_table_cuts_names_in_their_middle_to_fit),
+        cmocka_unit_test(test_table_gives_up_gaps_and_bar_before_names),
         cmocka_unit_test(test_table_draws_bars),
         cmocka_unit_test(test_schema_gathers_columns_and_refuses_a_name_twice),
         cmocka_unit_test(test_progress_tells_share_and_time_left),

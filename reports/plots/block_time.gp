@@ -30,7 +30,9 @@ set xrange [0.3 : n_blocks + 0.7]
 set xlabel "block, in order of execution"
 set grid noxtics ytics
 set xtics scale 0 offset 0,0
-if (n_blocks > 16) { set xtics rotate by 90 right font ",9"; set xlabel offset 0,0.8 }
+longest = 0
+do for [b = 1:n_blocks] { longest = strlen(word(blocks, b)) > longest ? strlen(word(blocks, b)) : longest }
+if (n_blocks * longest > 90) { set xtics rotate by 90 right font ",9"; set xlabel offset 0,0.8 }
 set xtics ()
 do for [b = 1:n_blocks] { set xtics add (word(blocks, b) b) }
 set key outside right center reverse Left samplen 1.2 spacing 1.3 invert

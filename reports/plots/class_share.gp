@@ -11,14 +11,16 @@ set lmargin 14
 set rmargin 4
 set yrange [-words(names) + 0.4 : 0.6]
 set xrange [0 : share_max * 1.25]
+set xtics 0, share_max > 50 ? 20 : share_max > 20 ? 10 : 5, 100
 set xlabel "share of time (%)"
 set format x "%g"
-set grid noytics xtics
+unset grid
 set border 1
 set ytics scale 0
 
+share_text(pct) = pct > 0 && pct < 0.05 ? "< 0.1 %" : sprintf("%.1f %%", pct)
 plot data using (column("share_pct") / 2):(-column(0)):(0):(column("share_pct")):(-column(0) - 0.36):(-column(0) + 0.36): \
          (class_color(stringcolumn("class"))):yticlabels(stringcolumn("class")) with boxxyerror linecolor rgb variable, \
      data using (column("share_pct")):(-column(0)): \
-         (sprintf("%.1f %%  (%s)", column("share_pct"), time_text(column("time_ns")))) \
+         (share_text(column("share_pct"))."  (".time_text(column("time_ns")).")") \
          with labels left offset 0.7,0 textcolor rgb "#1A1A1A"
