@@ -35,12 +35,23 @@ static void place(struct vit_exec *exec, struct vit_tensor *tensor)
         tensor->data = (vit_real *)(void *)((char *)exec->memory[tensor->space] + tensor->offset);
 }
 
+/* OpenBLAS is checked where it computes; the check alone makes megabytes of it resident. */
+static int open_blas(const struct vit_plan *plan)
+{
+    bool needed = false;
+    for (int i = 0; i < plan->n_prepare; i++)
+        needed = needed || plan->prepare[i].kernel->blas;
+    for (int i = 0; i < plan->n_step; i++)
+        needed = needed || plan->step[i].kernel->blas;
+    return needed ? vit_blas_open() : VIT_OK;
+}
+
 int vit_exec_open(struct vit_exec *exec, struct vit_plan *plan)
 {
     static const char *const what[VIT_N_SPACES] = {"input",     "weights",         "running statistics",
                                                    "constants", "derived weights", "activations"};
     *exec = (struct vit_exec){.plan = plan};
-    int status = vit_blas_open();
+    int status = open_blas(plan);
     for (int i = 0; i < VIT_N_SPACES && status == VIT_OK; i++)
         status = allocate(&exec->memory[i], plan->space_bytes[i], what[i]);
     if (status == VIT_OK)

@@ -119,6 +119,7 @@ struct vit_kernel {
     bool (*supports)(const struct vit_op *op);                 /* NULL: always */
     size_t (*workspace)(const struct vit_op *op, int threads); /* bytes of scratch; NULL: none */
     void (*forward)(const struct vit_step *step);              /* cannot fail, allocates nothing */
+    bool blas;                                                 /* computes with model/blas.h */
 };
 
 struct vit_op_def {

@@ -219,6 +219,20 @@ static void run_once(struct vit_exec *exec, int byte, vit_real logits[BATCH * CL
     memcpy(logits, exec->plan->graph->logits->data, sizeof(vit_real) * BATCH * CLASSES);
 }
 
+/* Those that are not marked would run before OpenBLAS was checked and set to one thread per call. */
+static void test_plan_knows_kernels_that_need_openblas(void **state)
+{
+    (void)state;
+    int marked = 0;
+    for (int i = 0; i < VIT_N_OPS; i++)
+        for (const struct vit_kernel *k = vit_op_table[i]->cpu; k->name; k++) {
+            if (k->blas != (strcmp(k->name, "openblas") == 0))
+                fail_msg("%s: kernel %s is %smarked blas", vit_op_table[i]->name, k->name, k->blas ? "" : "not ");
+            marked += k->blas;
+        }
+    assert_true(marked >= 3); /* linear, matmul, conv2d */
+}
+
 static void test_exec_depends_on_nothing_but_its_input(void **state)
 {
     (void)state;
@@ -351,6 +365,7 @@ int main(void)
         cmocka_unit_test(test_plan_counts_live_bytes),
         cmocka_unit_test(test_plan_runs_derived_weights_apart),
         cmocka_unit_test(test_plan_refuses_broken_graphs),
+        cmocka_unit_test(test_plan_knows_kernels_that_need_openblas),
         cmocka_unit_test(test_exec_depends_on_nothing_but_its_input),
         cmocka_unit_test(test_exec_run_allocates_nothing),
         cmocka_unit_test(test_exec_observers_enclose_each_other),

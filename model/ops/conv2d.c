@@ -192,7 +192,7 @@ static void dots_forward(const struct vit_step *step)
 static const struct vit_kernel kernels[] = {
     {.name = "dots", .supports = is_pixel_of_few_images, .forward = dots_forward},
     {.name = "panel_windows", .workspace = workspace, .forward = forward},
-    {.name = "openblas", .workspace = vit_conv2d_blas_workspace, .forward = vit_conv2d_blas_forward},
+    {.name = "openblas", .workspace = vit_conv2d_blas_workspace, .forward = vit_conv2d_blas_forward, .blas = true},
     {0}};
 
 const struct vit_op_def vit_op_conv2d = {.name = "conv2d",

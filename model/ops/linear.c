@@ -164,7 +164,7 @@ static void openblas_forward(const struct vit_step *step)
 static const struct vit_kernel kernels[] = {
     {.name = "panels", .supports = has_many_rows, .workspace = panels_workspace, .forward = panels_forward},
     {.name = "dots", .forward = dots_forward},
-    {.name = "openblas", .forward = openblas_forward},
+    {.name = "openblas", .forward = openblas_forward, .blas = true},
     {0}};
 
 const struct vit_op_def vit_op_linear = {.name = "linear",

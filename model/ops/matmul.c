@@ -154,7 +154,7 @@ static void openblas_forward(const struct vit_step *step)
 
 static const struct vit_kernel kernels[] = {
     {.name = "panels", .workspace = panels_workspace, .forward = panels_forward},
-    {.name = "openblas", .forward = openblas_forward},
+    {.name = "openblas", .forward = openblas_forward, .blas = true},
     {0}};
 
 const struct vit_op_def vit_op_matmul = {.name = "matmul",
