@@ -37,6 +37,9 @@ struct vit_tensor *vit_graph_tensor(struct vit_graph *graph, const char *name, e
     if (graph->status != VIT_OK ||
         !grow(graph, &graph->tensor, graph->n_tensor, &graph->capacity_tensor, sizeof graph->tensor[0]))
         return NULL;
+    if (ndim < 0 || ndim > VIT_MAX_DIMS)
+        return vit_graph_fail(graph,
+                              vit_fail(VIT_EINVAL, "%s: %d dimensions, must be at most %d", name, ndim, VIT_MAX_DIMS));
     struct vit_tensor *tensor = vit_arena_alloc(&graph->arena, 1, sizeof *tensor);
     char *copy = tensor ? vit_graph_name(graph, "%s", name) : NULL;
     if (!copy)
@@ -74,28 +77,43 @@ static struct vit_tensor *view(struct vit_graph *graph, struct vit_tensor *base,
     return tensor;
 }
 
+/* Replaces the one -1 in shape, where there is one, by what the other dims leave of numel; false: there is no such
+ * shape. Products are bounded by numel, so that none overflows. */
+static bool complete_shape(int64_t numel, int ndim, int64_t *shape)
+{
+    int open = -1;
+    int64_t left = numel;
+    for (int i = 0; i < ndim; i++) {
+        if (shape[i] == -1 && open < 0)
+            open = i;
+        else if (shape[i] < 1 || left % shape[i])
+            return false;
+        else
+            left /= shape[i];
+    }
+    if (open >= 0)
+        shape[open] = left;
+    return open >= 0 || left == 1;
+}
+
 struct vit_tensor *vit_graph_reshape(struct vit_graph *graph, struct vit_tensor *tensor, int ndim, const int64_t *dim)
 {
     if (graph->status != VIT_OK)
         return NULL;
-    int64_t shape[VIT_MAX_DIMS], known = 1;
-    int open = -1;
-    for (int i = 0; i < ndim; i++) {
-        shape[i] = dim[i];
-        if (dim[i] == -1)
-            open = i;
-        else
-            known *= dim[i];
-    }
-    if (open >= 0)
-        shape[open] = vit_numel(tensor) / known;
-    struct vit_tensor *result = view(graph, tensor, ndim, shape);
-    if (result && vit_numel(result) != vit_numel(tensor)) {
+    if (ndim < 0 || ndim > VIT_MAX_DIMS)
+        return vit_graph_fail(graph, vit_fail(VIT_EINVAL, "%s: cannot reshape to %d dimensions, at most %d",
+                                              tensor->name, ndim, VIT_MAX_DIMS));
+    struct vit_tensor wanted = {.ndim = ndim};
+    memcpy(wanted.dim, dim, (size_t)ndim * sizeof *dim);
+    if (!complete_shape(vit_numel(tensor), ndim, wanted.dim)) {
         char from[VIT_SHAPE_TEXT], to[VIT_SHAPE_TEXT];
-        return vit_graph_fail(graph, vit_fail(VIT_EINVAL, "%s: cannot reshape %s to %s", tensor->name,
-                                              vit_shape_text(tensor, from), vit_shape_text(result, to)));
+        memcpy(wanted.dim, dim, (size_t)ndim * sizeof *dim);
+        return vit_graph_fail(graph, vit_fail(VIT_EINVAL,
+                                              "%s: cannot reshape %s to %s: the same number of elements, and at most "
+                                              "one -1, are needed",
+                                              tensor->name, vit_shape_text(tensor, from), vit_shape_text(&wanted, to)));
     }
-    return result;
+    return view(graph, tensor, ndim, wanted.dim);
 }
 
 struct vit_tensor *vit_graph_range(struct vit_graph *graph, struct vit_tensor *tensor, int64_t start, int64_t length)

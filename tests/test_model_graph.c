@@ -111,6 +111,41 @@ static void test_graph_refuses_reshapes_to_other_sizes(void **state)
     }
 }
 
+/* Each dim is wrong by itself, whatever the product says: -2 * -12 is 24, 0 leaves nothing to divide by, 2^62 * 4 wraps
+ * to 0. */
+static void test_graph_refuses_reshapes_to_what_is_no_shape(void **state)
+{
+    (void)state;
+    static const int64_t wrong[][3] = {{0, -1, 4},         {-1, 0, 0},           {-1, -1, 4},
+                                       {-1, -1, -1},       {-2, -12, 1},         {-2, -1, 1},
+                                       {7, -1, 1},         {1, 1, INT64_MIN},    {(int64_t)1 << 62, 4, -1},
+                                       {24, INT64_MAX, 1}, {INT64_MAX, -1, -24}, {0, 0, 0}};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        struct vit_graph graph = {0};
+        assert_null(vit_graph_reshape(&graph, input(&graph, 6, 4), 3, wrong[i]));
+        assert_int_equal(graph.status, VIT_EINVAL);
+        assert_non_null(strstr(vit_error(), "input: cannot reshape (6, 4) to ("));
+        assert_int_equal(graph.n_tensor, 1);
+        vit_graph_close(&graph);
+    }
+}
+
+static void test_graph_refuses_more_dimensions_than_tensors_have(void **state)
+{
+    (void)state;
+    static const int64_t ones[VIT_MAX_DIMS + 1] = {1, 1, 1, 1, 1, 1, 1};
+    struct vit_graph graph = {0};
+    assert_non_null(vit_graph_tensor(&graph, "most", VIT_SPACE_PARAM, VIT_MAX_DIMS, ones));
+    assert_null(vit_graph_tensor(&graph, "w", VIT_SPACE_PARAM, VIT_MAX_DIMS + 1, ones));
+    assert_int_equal(graph.status, VIT_EINVAL);
+    assert_non_null(strstr(vit_error(), "w: 7 dimensions, must be at most 6"));
+    graph.status = VIT_OK;
+    assert_null(vit_graph_reshape(&graph, graph.tensor[0], VIT_MAX_DIMS + 1, ones));
+    assert_int_equal(graph.status, VIT_EINVAL);
+    assert_non_null(strstr(vit_error(), "most: cannot reshape to 7 dimensions"));
+    vit_graph_close(&graph);
+}
+
 static void test_graph_range_is_a_view_of_rows(void **state)
 {
     (void)state;
@@ -196,6 +231,8 @@ int main(void)
         cmocka_unit_test(test_graph_refuses_empty_tensors),
         cmocka_unit_test(test_graph_reshape_is_a_view),
         cmocka_unit_test(test_graph_refuses_reshapes_to_other_sizes),
+        cmocka_unit_test(test_graph_refuses_reshapes_to_what_is_no_shape),
+        cmocka_unit_test(test_graph_refuses_more_dimensions_than_tensors_have),
         cmocka_unit_test(test_graph_range_is_a_view_of_rows),
         cmocka_unit_test(test_graph_constants_are_zeroed_and_kept),
         cmocka_unit_test(test_graph_grows_without_moving_items),
