@@ -256,6 +256,35 @@ static void test_load_refuses_integers_as_weights(void **state)
     assert_fails(vit_weights_load(&to.graph, path, NULL), VIT_EFORMAT, "1 not F16, BF16, F32 or F64: a I32");
 }
 
+static void assert_digest_of_file(const char *want)
+{
+    static unsigned char bytes[4 * VIT_BYTE_PIECE];
+    char hex[VIT_SHA256_HEX];
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    size_t size = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    assert_in_range(size, 1, sizeof bytes - 1);
+    struct vit_digest *digest = vit_digest_open();
+    assert_non_null(digest);
+    vit_digest_add(digest, bytes, size);
+    vit_digest_close(digest, hex);
+    assert_string_equal(want, hex);
+}
+
+static void test_load_digest_is_sha256(void **state)
+{
+    (void)state;
+    char hex[VIT_SHA256_HEX];
+    struct vit_digest *digest = vit_digest_open();
+    assert_non_null(digest);
+    vit_digest_add(digest, "ab", 2);
+    vit_digest_add(digest, NULL, 0);
+    vit_digest_add(digest, "c", 1);
+    vit_digest_close(digest, hex); /* the example of FIPS 180-2 */
+    assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
 static void test_load_reports_mixed_formats_and_the_digest(void **state)
 {
     (void)state;
@@ -269,14 +298,43 @@ static void test_load_reports_mixed_formats_and_the_digest(void **state)
     assert_ok(vit_weights_load(&to.graph, path, &report));
     assert_string_equal(report.dtype, "mixed");
     assert_true(to.data[0] == 1 && to.data[1] == 1 && to.data[2] == -2);
-    char hex[VIT_SHA256_HEX];
-    vit_sha256_hex("abc", 3, hex); /* the example of FIPS 180-2 */
-    assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-    struct vit_safetensors file;
-    assert_ok(vit_safetensors_open(&file, path));
-    vit_sha256_hex(file.bytes, file.size, hex);
-    assert_string_equal(report.sha256, hex);
-    vit_safetensors_close(&file);
+    assert_digest_of_file(report.sha256);
+}
+
+/* A tensor longer than a piece, one that is resized, and one that is ignored: all are in the digest, once. */
+static void test_load_digest_is_of_the_whole_file(void **state)
+{
+    (void)state;
+    enum { LONG = VIT_BYTE_PIECE / 4 + 12345 };
+    static vit_real values[LONG], grid[1 + 16];
+    static struct weights_graph to;
+    static vit_real back[LONG];
+    for (int i = 0; i < LONG; i++)
+        values[i] = (vit_real)(i % 1001);
+    for (int i = 0; i < 17; i++)
+        grid[i] = 3;
+    PARAM(&to, "cls_token", 1);
+    PARAM(&to, "pos_embed", 1, 5, 1);
+    PARAM(&to, "long", 1);
+    to.tensor[2].dim[0] = LONG;
+    to.tensor[2].data = back;
+    const int64_t one = 1, length = LONG;
+    const struct vit_safetensors_source tensors[] = {
+        {"cls_token", VIT_DTYPE_F32, 1, &one, values + 7},
+        {"pos_embed", VIT_DTYPE_F64, 3, (int64_t[]){1, 17, 1}, grid},
+        {"long", VIT_DTYPE_F32, 1, &length, values},
+        {"bn.num_batches_tracked", VIT_DTYPE_F32, 0, NULL, values},
+    };
+    assert_ok(vit_safetensors_write(path, &(struct vit_safetensors_content){tensors, 4, NULL, 0}));
+    struct vit_weights_report report;
+    assert_ok(vit_weights_load(&to.graph, path, &report));
+    assert_int_equal(report.loaded, 3);
+    assert_int_equal(report.resized, 1);
+    assert_int_equal(report.ignored, 1);
+    assert_true(to.tensor[0].data[0] == 7 && to.tensor[1].data[0] == 3);
+    assert_close(to.tensor[1].data[4], 3, 1e-6); /* a constant grid stays constant but for rounding */
+    assert_memory_equal(back, values, sizeof values);
+    assert_digest_of_file(report.sha256);
 }
 
 static void test_load_of_no_file_says_so(void **state)
@@ -308,7 +366,9 @@ int main(void)
         cmocka_unit_test(test_load_refuses_grids_that_are_not_square),
         cmocka_unit_test(test_load_refuses_two_names_for_one_tensor),
         cmocka_unit_test(test_load_refuses_integers_as_weights),
+        cmocka_unit_test(test_load_digest_is_sha256),
         cmocka_unit_test(test_load_reports_mixed_formats_and_the_digest),
+        cmocka_unit_test(test_load_digest_is_of_the_whole_file),
         cmocka_unit_test(test_load_of_no_file_says_so),
         cmocka_unit_test(test_load_generate_needs_memory),
     };

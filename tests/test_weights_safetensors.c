@@ -404,6 +404,33 @@ static void test_safetensors_write_to_a_wrong_place_fails(void **state)
     assert_int_equal(files_in_folder(), 0);
 }
 
+/* Another process may shorten a file at any time: an error, where a mapped file would end the program by a signal. */
+static void test_safetensors_of_a_shortened_file_fail(void **state)
+{
+    (void)state;
+    enum { LENGTH = VIT_BYTE_PIECE };
+    static vit_real values[LENGTH], back[LENGTH];
+    const int64_t length = LENGTH;
+    const struct vit_safetensors_source tensor = {"a", VIT_DTYPE_F32, 1, &length, values};
+    const char *path = in_folder("shortened");
+    for (int i = 0; i < LENGTH; i++)
+        values[i] = (vit_real)i;
+    assert_ok(vit_safetensors_write(path, &(struct vit_safetensors_content){&tensor, 1, NULL, 0}));
+    struct vit_safetensors file;
+    assert_ok(vit_safetensors_open(&file, path));
+    assert_ok(vit_safetensors_read(&file.entry[0], 0, LENGTH, back));
+    assert_memory_equal(back, values, sizeof values);
+    assert_int_equal(truncate(path, (off_t)file.size - 4), 0);
+    assert_ok(vit_safetensors_read(&file.entry[0], 5, LENGTH - 6, back)); /* what is left can be read */
+    assert_memory_equal(back, values + 5, (LENGTH - 6) * sizeof *back);
+    assert_fails(vit_safetensors_read(&file.entry[0], 0, LENGTH, back), VIT_EIO,
+                 "the file was shortened after it was opened");
+    assert_int_equal(truncate(path, 0), 0);
+    assert_fails(vit_safetensors_read(&file.entry[0], 0, 1, back), VIT_EIO, "shortened: cannot read byte");
+    vit_safetensors_close(&file);
+    unlink(path);
+}
+
 static void test_safetensors_open_of_what_is_no_file_fails(void **state)
 {
     (void)state;
@@ -442,6 +469,7 @@ int main(void)
         cmocka_unit_test(test_safetensors_write_refuses_what_cannot_be_read_back),
         cmocka_unit_test(test_safetensors_full_disk_leaves_the_old_file),
         cmocka_unit_test(test_safetensors_write_to_a_wrong_place_fails),
+        cmocka_unit_test(test_safetensors_of_a_shortened_file_fail),
         cmocka_unit_test(test_safetensors_open_of_what_is_no_file_fails),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

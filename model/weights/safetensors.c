@@ -1,21 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* safetensors.c - maps a file and checks that its tensors fit the data; the header's text is read in
+/* safetensors.c - opens a file and checks that its tensors fit the data; the header's text is read in
  * safetensors_header.c. */
 #include "model/weights/safetensors.h"
 
 #include "model/base/status.h"
 #include "model/weights/safetensors_header.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-enum { LENGTH_BYTES = 8, LARGEST_HEADER = 100000000 };
+enum { LENGTH_BYTES = VIT_SAFETENSORS_LENGTH_BYTES, LARGEST_HEADER = 100000000 };
 
 static int compare_places(const void *a, const void *b)
 {
@@ -59,8 +54,9 @@ static int check_size(const struct vit_safetensors *file, const struct vit_safet
 }
 
 /* The entries, sorted by their place, must cover the data. */
-static int check_layout(struct vit_safetensors *file, const unsigned char *data, size_t size)
+static int check_layout(struct vit_safetensors *file)
 {
+    size_t before = LENGTH_BYTES + file->header_bytes, size = file->size - before;
     size_t end = 0;
     for (int i = 0; i < file->n_entry; i++) {
         struct vit_safetensors_entry *entry = &file->entry[i];
@@ -77,7 +73,8 @@ static int check_layout(struct vit_safetensors *file, const unsigned char *data,
         if (entry->begin > end)
             return vit_fail(VIT_EFORMAT, "%s: %zu bytes before tensor %.200s belong to no tensor", file->name,
                             entry->begin - end, entry->name);
-        entry->data = data + entry->begin;
+        entry->at = before + entry->begin;
+        entry->source = file->source;
         end = entry->begin + entry->bytes;
     }
     if (end != size)
@@ -99,43 +96,78 @@ static int check_names(struct vit_safetensors *file)
     return VIT_OK;
 }
 
-/* Everything but the arena and the mapping, which the caller closes on failure. */
-static int parse(struct vit_safetensors *file)
+static int read_length(const struct vit_safetensors *file, size_t *header_bytes)
 {
     if (file->size < LENGTH_BYTES)
         return vit_fail(VIT_EFORMAT,
                         "%s: %zu bytes are too few for a safetensors file, which begins with 8 bytes of "
                         "header length",
                         file->name, file->size);
-    if (memcmp(file->bytes, "PK\3\4", 4) == 0)
+    const unsigned char *bytes = vit_byte_source_piece(file->source, 0, LENGTH_BYTES);
+    if (!bytes)
+        return VIT_EIO;
+    if (memcmp(bytes, "PK\3\4", 4) == 0)
         return vit_fail(VIT_EFORMAT, "%s: a zip archive (a PyTorch checkpoint?), not safetensors; convert it first",
                         file->name);
     uint64_t length = 0;
     for (int i = 0; i < LENGTH_BYTES; i++)
-        length |= (uint64_t)file->bytes[i] << (8 * i);
+        length |= (uint64_t)bytes[i] << (8 * i);
     if (length > LARGEST_HEADER)
         return vit_fail(VIT_EFORMAT, "%s: a header of %llu bytes is longer than the %d that safetensors allows",
                         file->name, (unsigned long long)length, LARGEST_HEADER);
     if (length > file->size - LENGTH_BYTES)
         return vit_fail(VIT_EFORMAT, "%s: a header of %llu bytes reaches past the end of the file (%zu bytes)",
                         file->name, (unsigned long long)length, file->size);
-    file->header_bytes = (size_t)length;
-    int status = vit_safetensors_header(file, file->bytes + LENGTH_BYTES, file->header_bytes);
+    *header_bytes = (size_t)length;
+    return VIT_OK;
+}
+
+static int read_header(struct vit_safetensors *file)
+{
+    unsigned char *text = malloc(file->header_bytes + 1);
+    int status =
+        text ? VIT_OK
+             : vit_fail(VIT_ENOMEM, "%s: out of memory for a header of %zu bytes", file->name, file->header_bytes);
+    for (size_t done = 0, n; done < file->header_bytes && !status; done += n) {
+        n = file->header_bytes - done < VIT_BYTE_PIECE ? file->header_bytes - done : VIT_BYTE_PIECE;
+        const unsigned char *piece = vit_byte_source_piece(file->source, LENGTH_BYTES + done, n);
+        if (piece)
+            memcpy(text + done, piece, n);
+        else
+            status = VIT_EIO;
+    }
+    if (!status)
+        status = vit_safetensors_header(file, text, file->header_bytes);
+    free(text);
+    return status;
+}
+
+/* Takes over the source if file->source is set after it; the caller closes the file on failure. */
+static int parse(struct vit_safetensors *file, const struct vit_byte_source *source, const char *name)
+{
+    *file = (struct vit_safetensors){.size = source->size};
+    file->name = vit_arena_print(&file->arena, "%s", name);
+    file->source = vit_arena_alloc(&file->arena, 1, sizeof *file->source);
+    if (!file->name || !file->source) {
+        file->source = NULL; /* the caller has it still */
+        return VIT_ENOMEM;
+    }
+    *file->source = *source;
+    file->source->name = file->name;
+    int status = read_length(file, &file->header_bytes);
+    if (!status)
+        status = read_header(file);
     if (status)
         return status;
     qsort(file->entry, (size_t)file->n_entry, sizeof *file->entry, compare_places);
     status = check_names(file);
-    if (!status)
-        status = check_layout(file, file->bytes + LENGTH_BYTES + file->header_bytes,
-                              file->size - LENGTH_BYTES - file->header_bytes);
-    return status;
+    return status ? status : check_layout(file);
 }
 
 int vit_safetensors_parse(struct vit_safetensors *file, const void *bytes, size_t size, const char *name)
 {
-    *file = (struct vit_safetensors){.bytes = bytes, .size = size};
-    file->name = vit_arena_print(&file->arena, "%s", name);
-    int status = file->name ? parse(file) : VIT_ENOMEM;
+    const struct vit_byte_source source = {.bytes = bytes, .size = size};
+    int status = parse(file, &source, name);
     if (status)
         vit_safetensors_close(file);
     return status;
@@ -143,35 +175,23 @@ int vit_safetensors_parse(struct vit_safetensors *file, const void *bytes, size_
 
 int vit_safetensors_open(struct vit_safetensors *file, const char *path)
 {
+    struct vit_byte_source source;
     *file = (struct vit_safetensors){0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not block */
-    if (fd < 0)
-        return vit_fail(VIT_EIO, "%s: cannot open: %s", path, strerror(errno));
-    struct stat info;
-    void *map = NULL;
-    int status = VIT_OK;
-    if (fstat(fd, &info) != 0)
-        status = vit_fail(VIT_EIO, "%s: %s", path, strerror(errno));
-    else if (!S_ISREG(info.st_mode))
-        status = vit_fail(VIT_EIO, "%s: %s, not a safetensors file", path,
-                          S_ISDIR(info.st_mode) ? "a directory" : "not a regular file");
-    else if (info.st_size > 0 && (map = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0)) == MAP_FAILED)
-        status = vit_fail(VIT_EIO, "%s: cannot map: %s", path, strerror(errno));
-    close(fd);
+    int status = vit_byte_source_open(&source, path);
     if (status)
         return status;
-    status = vit_safetensors_parse(file, map, (size_t)info.st_size, path);
-    if (status && map)
-        munmap(map, (size_t)info.st_size);
-    else if (!status)
-        file->map = map;
+    status = parse(file, &source, path);
+    if (status && !file->source)
+        vit_byte_source_close(&source);
+    if (status)
+        vit_safetensors_close(file);
     return status;
 }
 
 void vit_safetensors_close(struct vit_safetensors *file)
 {
-    if (file->map)
-        munmap(file->map, file->size);
+    if (file->source)
+        vit_byte_source_close(file->source);
     vit_arena_close(&file->arena);
     *file = (struct vit_safetensors){0};
 }
@@ -197,6 +217,15 @@ int vit_safetensors_read(const struct vit_safetensors_entry *entry, int64_t star
     if (start < 0 || count < 0 || start > entry->numel || count > entry->numel - start)
         return vit_fail(VIT_EINVAL, "tensor %.200s: elements %lld to %lld asked of %lld", entry->name, (long long)start,
                         (long long)(start + count), (long long)entry->numel);
-    vit_dtype_decode(entry->dtype, count, entry->data + (size_t)start * (size_t)(info->bits / 8), out);
+    size_t width = (size_t)(info->bits / 8);
+    enum { MOST = VIT_BYTE_PIECE / 8 }; /* elements of the widest format */
+    for (int64_t done = 0, n; done < count; done += n) {
+        n = count - done < MOST ? count - done : MOST;
+        const unsigned char *piece =
+            vit_byte_source_piece(entry->source, entry->at + (size_t)(start + done) * width, (size_t)n * width);
+        if (!piece)
+            return VIT_EIO;
+        vit_dtype_decode(entry->dtype, n, piece, out + done);
+    }
     return VIT_OK;
 }

@@ -5,9 +5,10 @@
 #pragma once
 
 #include "model/base/arena.h"
+#include "model/weights/byte_source.h"
 #include "model/weights/dtype.h"
 
-enum { VIT_SAFETENSORS_MAX_DIMS = 8 };
+enum { VIT_SAFETENSORS_MAX_DIMS = 8, VIT_SAFETENSORS_LENGTH_BYTES = 8 };
 
 struct vit_safetensors_entry {
     const char *name;
@@ -16,7 +17,8 @@ struct vit_safetensors_entry {
     int64_t dim[VIT_SAFETENSORS_MAX_DIMS];
     int64_t numel;
     size_t begin, bytes; /* within the data part */
-    const unsigned char *data;
+    size_t at;           /* of its first byte in the file */
+    const struct vit_byte_source *source;
 };
 
 /* A pair of the header's __metadata__. */
@@ -26,7 +28,6 @@ struct vit_safetensors_pair {
 
 struct vit_safetensors {
     const char *name; /* for messages: the path */
-    const unsigned char *bytes;
     size_t size;
     size_t header_bytes;                 /* with padding, without the 8 bytes before it */
     struct vit_safetensors_entry *entry; /* in the order of their data */
@@ -34,11 +35,11 @@ struct vit_safetensors {
     struct vit_safetensors_pair *metadata;
     int n_metadata;
     struct vit_safetensors_entry **by_name;
-    struct vit_arena arena; /* names, entries, metadata */
-    void *map;              /* NULL: the bytes are the caller's */
+    struct vit_arena arena; /* names, entries, metadata, the source */
+    struct vit_byte_source *source;
 };
 
-/* Maps the file and reads its header. */
+/* Reads the header; the data is read when asked for, by one thread at a time. */
 int vit_safetensors_open(struct vit_safetensors *file, const char *path);
 
 /* The same for a file in memory: bytes must outlive the struct. `name` stands for the path in messages. */
@@ -49,7 +50,8 @@ void vit_safetensors_close(struct vit_safetensors *file);
 /* NULL when there is none of this name. */
 const struct vit_safetensors_entry *vit_safetensors_find(const struct vit_safetensors *file, const char *name);
 
-/* Elements start .. start+count as vit_real. Fails for integers and formats narrower than 16 bits. */
+/* Elements start .. start+count as vit_real. Fails for integers and formats narrower than 16 bits, and where the file
+ * can no longer be read or was shortened since it was opened. */
 int vit_safetensors_read(const struct vit_safetensors_entry *entry, int64_t start, int64_t count, vit_real *out);
 
 /* "(2, 3, 224, 224)" or "(2,)", as vit_shape_text does for tensors. */

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* weights.c - load in three passes: names of the file to names here; pair every tensor of the graph with one of the
- * file, collecting all that does not fit; only then copy or resize. */
+/* weights.c - load in three steps: names of the file to names here; pair every tensor of the graph with one of the
+ * file, collecting all that does not fit; only then read the data, once. */
 #include "model/weights/weights.h"
 
 #include "model/base/status.h"
 #include "model/weights/fit_report.h"
-#include "model/weights/generate.h"
 #include "model/weights/grid_resize.h"
 #include "model/weights/names.h"
 
@@ -27,14 +26,10 @@ struct load {
     struct vit_safetensors file;
     struct candidate *candidate; /* sorted by name */
     size_t n_candidate;
-    const struct vit_safetensors_entry **source; /* by id of the graph's tensor; NULL: not a weight */
+    const struct vit_tensor **target; /* by entry of the file; NULL: ignored */
+    struct vit_digest *digest;        /* of what was read; NULL: not asked for */
     struct vit_weights_report report;
 };
-
-static bool is_weight(const struct vit_tensor *tensor)
-{
-    return !tensor->base && (tensor->space == VIT_SPACE_PARAM || tensor->space == VIT_SPACE_BUFFER);
-}
 
 static int compare_candidates(const void *a, const void *b)
 {
@@ -73,7 +68,7 @@ static int64_t prefix_tokens(const struct vit_graph *graph)
 {
     int64_t n = 0;
     for (int i = 0; i < graph->n_tensor; i++)
-        n += is_weight(graph->tensor[i]) &&
+        n += vit_is_weight(graph->tensor[i]) &&
              (strcmp(graph->tensor[i]->name, "cls_token") == 0 || strcmp(graph->tensor[i]->name, "dist_token") == 0);
     return n;
 }
@@ -184,7 +179,8 @@ static void pair_tensor(struct load *load, const struct vit_tensor *tensor, stru
     else if (!same && !plan_resize(load->graph, tensor, entry, &resize, &prefix))
         vit_fit_note(fit, VIT_FIT_MISSHAPED, "%.120s is %s and must be %s", entry->name,
                      vit_safetensors_shape_text(entry, there), here);
-    load->source[tensor->id] = entry;
+    assert(!load->target[entry - load->file.entry]); /* a graph's weights have names of their own */
+    load->target[entry - load->file.entry] = tensor;
     load->report.loaded++;
     load->report.resized += !same;
     note_dtype(&load->report, entry->dtype);
@@ -193,11 +189,11 @@ static void pair_tensor(struct load *load, const struct vit_tensor *tensor, stru
 static int pair_tensors(struct load *load)
 {
     struct vit_fit_report fit = {0};
-    load->source = calloc((size_t)load->graph->n_tensor + 1, sizeof *load->source);
-    if (!load->source)
-        return vit_fail(VIT_ENOMEM, "%s: out of memory for %d tensors", load->file.name, load->graph->n_tensor);
+    load->target = calloc((size_t)load->file.n_entry + 1, sizeof *load->target);
+    if (!load->target)
+        return vit_fail(VIT_ENOMEM, "%s: out of memory for %d tensors", load->file.name, load->file.n_entry);
     for (int i = 0; i < load->graph->n_tensor; i++)
-        if (is_weight(load->graph->tensor[i]))
+        if (vit_is_weight(load->graph->tensor[i]))
             pair_tensor(load, load->graph->tensor[i], &fit);
     for (size_t i = 0; i < load->n_candidate; i++) {
         char shape[VIT_SAFETENSORS_SHAPE_TEXT];
@@ -208,8 +204,24 @@ static int pair_tensors(struct load *load)
     return vit_fit_status(&fit, load->file.name, load->graph->name);
 }
 
-static int resize_tensor(const struct load *load, const struct vit_tensor *tensor,
-                         const struct vit_safetensors_entry *entry)
+/* Reads bytes of the file once: for the digest and, unless out is NULL, as numbers of dtype. */
+static int read_once(struct load *load, const struct vit_safetensors_entry *place, vit_real *out)
+{
+    int bits = vit_dtype_table[place->dtype].bits;
+    for (size_t done = 0, n; done < place->bytes; done += n) {
+        n = place->bytes - done < VIT_BYTE_PIECE ? place->bytes - done : VIT_BYTE_PIECE;
+        const unsigned char *piece = vit_byte_source_piece(load->file.source, place->at + done, n);
+        if (!piece)
+            return VIT_EIO;
+        if (load->digest)
+            vit_digest_add(load->digest, piece, n);
+        if (out)
+            vit_dtype_decode(place->dtype, (int64_t)n * 8 / bits, piece, out + done * 8 / (size_t)bits);
+    }
+    return VIT_OK;
+}
+
+static int read_resized(struct load *load, const struct vit_safetensors_entry *entry, const struct vit_tensor *tensor)
 {
     struct vit_grid_resize resize;
     int64_t prefix;
@@ -218,8 +230,8 @@ static int resize_tensor(const struct load *load, const struct vit_tensor *tenso
     (void)possible;
     vit_real *source = malloc((size_t)entry->numel * sizeof *source + 1);
     if (!source)
-        return vit_fail(VIT_ENOMEM, "tensor %s: out of memory to resize it", tensor->name);
-    int status = vit_safetensors_read(entry, 0, entry->numel, source);
+        return vit_fail(VIT_ENOMEM, "%s: tensor %s: out of memory to resize it", load->file.name, tensor->name);
+    int status = read_once(load, entry, source);
     size_t kept = (size_t)(prefix * resize.inner);
     if (!status) {
         memcpy(tensor->data, source, kept * sizeof *source);
@@ -229,19 +241,23 @@ static int resize_tensor(const struct load *load, const struct vit_tensor *tenso
     return status;
 }
 
-static int fill_tensors(const struct load *load)
+/* In the order of the file, so that the digest is of the very bytes that were loaded: the header, then all tensors,
+ * which cover the rest. */
+static int fill_tensors(struct load *load)
 {
-    int status = VIT_OK;
-    for (int i = 0; i < load->graph->n_tensor && !status; i++) {
-        const struct vit_tensor *tensor = load->graph->tensor[i];
-        if (!is_weight(tensor))
-            continue;
-        assert(tensor->data);
-        const struct vit_safetensors_entry *entry = load->source[tensor->id];
-        status = same_shape(tensor, entry) ? vit_safetensors_read(entry, 0, entry->numel, tensor->data)
-                                           : resize_tensor(load, tensor, entry);
+    const struct vit_safetensors_entry header = {.dtype = VIT_DTYPE_U8,
+                                                 .bytes = VIT_SAFETENSORS_LENGTH_BYTES + load->file.header_bytes};
+    int status = load->digest ? read_once(load, &header, NULL) : VIT_OK;
+    for (int i = 0; i < load->file.n_entry && !status; i++) {
+        const struct vit_safetensors_entry *entry = &load->file.entry[i];
+        const struct vit_tensor *tensor = load->target[i];
+        assert(!tensor || tensor->data);
+        if (tensor && !same_shape(tensor, entry))
+            status = read_resized(load, entry, tensor);
+        else if (tensor || load->digest)
+            status = read_once(load, entry, tensor ? tensor->data : NULL);
     }
-    return status ? vit_fail_in(status, "%s", load->file.name) : VIT_OK;
+    return status;
 }
 
 int vit_weights_load(struct vit_graph *graph, const char *path, struct vit_weights_report *report)
@@ -253,53 +269,16 @@ int vit_weights_load(struct vit_graph *graph, const char *path, struct vit_weigh
     status = map_names(&load);
     if (!status)
         status = pair_tensors(&load);
+    if (!status && report && !(load.digest = vit_digest_open()))
+        status = VIT_ENOMEM;
     if (!status)
         status = fill_tensors(&load);
-    if (!status && report) {
+    if (!status && report)
         *report = load.report;
-        vit_sha256_hex(load.file.bytes, load.file.size, report->sha256);
-    }
-    free(load.source);
+    if (load.digest)
+        vit_digest_close(load.digest, status ? NULL : report->sha256);
+    free(load.target);
     free(load.candidate);
     vit_safetensors_close(&load.file);
-    return status;
-}
-
-int vit_weights_generate(struct vit_graph *graph, uint64_t seed)
-{
-    for (int i = 0; i < graph->n_tensor; i++) {
-        const struct vit_tensor *tensor = graph->tensor[i];
-        if (!is_weight(tensor))
-            continue;
-        if (!tensor->data)
-            return vit_fail(VIT_EINVAL, "tensor %s has no memory yet", tensor->name);
-        vit_generate_tensor(tensor, seed, tensor->data);
-    }
-    return VIT_OK;
-}
-
-int vit_weights_save(const struct vit_graph *graph, const char *path, const struct vit_weights_metadata *metadata)
-{
-    struct vit_safetensors_source *source = calloc((size_t)graph->n_tensor + 1, sizeof *source);
-    if (!source)
-        return vit_fail(VIT_ENOMEM, "%s: out of memory for %d tensors", path, graph->n_tensor);
-    struct vit_safetensors_content content = {.tensor = source};
-    for (int i = 0; i < graph->n_tensor; i++) {
-        const struct vit_tensor *tensor = graph->tensor[i];
-        if (!is_weight(tensor))
-            continue;
-        assert(tensor->data);
-        source[content.n_tensor++] = (struct vit_safetensors_source){.name = tensor->name,
-                                                                     .dtype = VIT_DTYPE_REAL,
-                                                                     .ndim = tensor->ndim,
-                                                                     .dim = tensor->dim,
-                                                                     .values = tensor->data};
-    }
-    if (metadata) {
-        content.metadata = metadata->pair;
-        content.n_metadata = metadata->n;
-    }
-    int status = vit_safetensors_write(path, &content);
-    free(source);
     return status;
 }

@@ -7,6 +7,12 @@
 #include "model/weights/digest.h"
 #include "model/weights/safetensors.h"
 
+/* A parameter or buffer with memory of its own. */
+static inline bool vit_is_weight(const struct vit_tensor *tensor)
+{
+    return !tensor->base && (tensor->space == VIT_SPACE_PARAM || tensor->space == VIT_SPACE_BUFFER);
+}
+
 struct vit_weights_report {
     int loaded;                  /* tensors of the graph, resized ones among them */
     int resized;                 /* position embeddings and bias tables of another input size */
@@ -17,7 +23,8 @@ struct vit_weights_report {
 };
 
 /* All of the graph's parameters and buffers, or none: missing, unexpected and mis-shaped tensors are given in one
- * message and leave the graph as it was. report may be NULL. */
+ * message and leave the graph as it was. Only a file that cannot be read to its end, or is shortened meanwhile, fails
+ * with the graph's weights undefined. report may be NULL. */
 int vit_weights_load(struct vit_graph *graph, const char *path, struct vit_weights_report *report);
 
 /* The deterministic weights of model/weights/generate.h. */

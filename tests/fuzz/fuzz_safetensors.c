@@ -29,7 +29,7 @@ static void read_all(const struct vit_safetensors *file, const struct vit_safete
     require(vit_safetensors_find(file, entry->name) == entry, "an entry is found by its name");
     vit_safetensors_shape_text(entry, text);
     vit_naming_apply(vit_naming_detect(names, 1), vit_name_unwrapped(entry->name), name);
-    require(entry->data + entry->bytes <= file->bytes + file->size, "an entry lies within the file");
+    require(entry->at + entry->bytes <= file->size, "an entry lies within the file");
     for (int64_t i = 0; i < entry->numel; i += CHUNK) {
         int64_t count = entry->numel - i < CHUNK ? entry->numel - i : CHUNK;
         int status = vit_safetensors_read(entry, i, count, values);
