@@ -45,22 +45,47 @@ static bool same_shape(const struct vit_tensor *tensor, const struct vit_safeten
     return true;
 }
 
+static const struct named *find(const struct named *named, size_t n, const char *name)
+{
+    struct named key;
+    if (strlen(name) >= sizeof key.name)
+        return NULL;
+    strcpy(key.name, name);
+    return bsearch(&key, named, n, sizeof *named, by_name);
+}
+
 static bool fits(const struct vit_graph *graph, const struct named *named, size_t n, int *classes)
 {
     for (int i = 0; i < graph->n_tensor; i++) {
         const struct vit_tensor *tensor = graph->tensor[i];
         if (tensor->base || (tensor->space != VIT_SPACE_PARAM && tensor->space != VIT_SPACE_BUFFER))
             continue;
-        struct named key;
-        if (strlen(tensor->name) >= sizeof key.name)
-            return false;
-        strcpy(key.name, tensor->name);
-        const struct named *found = bsearch(&key, named, n, sizeof *named, by_name);
+        const struct named *found = find(named, n, tensor->name);
         if (!found || !same_shape(tensor, found->entry))
             return false;
         if (strncmp(tensor->name, "head", 4) == 0 && tensor->ndim == 2)
             *classes = (int)found->entry->dim[0];
     }
+    return true;
+}
+
+/* Tensors that every model of a family has, with embed_dim[0] rows: to build a graph for every model of the zoo costs
+ * more than to classify. A family without a row is always built. */
+static const struct {
+    const char *family, *tensor;
+} markers[] = {
+    {"efficientvit", "patch_embed.conv4.conv.weight"},
+    {"deit", "patch_embed.proj.weight"},
+    {"swin", "patch_embed.proj.weight"},
+};
+
+static bool may_fit(const struct vit_model_def *model, const struct named *named, size_t n)
+{
+    for (size_t i = 0; i < sizeof markers / sizeof markers[0]; i++)
+        if (strcmp(markers[i].family, model->family->name) == 0) {
+            const struct named *found = find(named, n, markers[i].tensor);
+            return found && found->entry->ndim > 0 && found->entry->dim[0] == model->config.embed_dim[0];
+        }
     return true;
 }
 
@@ -101,6 +126,8 @@ int vit_recognise(const char *path, struct vit_recognised *result)
     for (int i = 0; i < vit_n_models && status == VIT_OK; i++) {
         struct vit_graph graph;
         int classes = 0;
+        if (!may_fit(&vit_models[i], named, (size_t)file.n_entry))
+            continue;
         status = vit_model_build(&graph, &vit_models[i], (struct vit_model_options){0});
         if (status != VIT_OK)
             break;
