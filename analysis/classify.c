@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const struct vit_column columns[] = {
     {"image", VIT_TEXT, "", "file"},
@@ -33,6 +34,11 @@ static int read_labels(struct labels *labels, const char *path, int classes)
     FILE *file = fopen(path, "r");
     if (!file)
         return vit_fail(VIT_EIO, "--labels %s: %s", path, strerror(errno));
+    struct stat info;
+    if (fstat(fileno(file), &info) != 0 || !(S_ISREG(info.st_mode) || S_ISFIFO(info.st_mode))) {
+        fclose(file); /* a device may never end */
+        return vit_fail(VIT_EFORMAT, "--labels %s: not a file of text", path);
+    }
     labels->line = calloc((size_t)classes, sizeof *labels->line);
     int status = labels->line ? VIT_OK : vit_fail(VIT_ENOMEM, "out of memory: %d labels", classes);
     char *line = NULL;
@@ -101,7 +107,7 @@ static int classify(struct vit_instance *instance, const struct vit_options *opt
 {
     int classes = (int)instance->graph.logits->dim[1];
     struct labels labels = {0};
-    int status = vit_instance_read_images(instance, options->image);
+    int status = vit_instance_read_image(instance, options->image);
     if (status == VIT_OK && options->labels)
         status = read_labels(&labels, options->labels, classes);
     if (status == VIT_OK) {

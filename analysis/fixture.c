@@ -132,7 +132,7 @@ void vit_tally_compare(struct vit_tally *tally, struct vit_expected e, const cha
     /* d.ddd is right to half a unit of its last digit: at worst 5 in the digit after, relative to a leading 1. */
     double rounding = 5 * pow(10, -e.digits) * fabs(e.want);
     double deviation = fmax(fabs(e.got - e.want) - rounding, 0) / (e.scale > 0 ? e.scale : 1);
-    if (isnan(e.got) || isnan(e.want))
+    if (!isfinite(e.got) || !isfinite(e.want) || isinf(e.scale)) /* infinities would cancel */
         deviation = (double)NAN;
     va_list arguments;
     va_start(arguments, where);
@@ -144,7 +144,7 @@ void vit_tally_equal(struct vit_tally *tally, int64_t got, int64_t want, const c
 {
     va_list arguments;
     va_start(arguments, where);
-    note(tally, fabs((double)(got - want)), where, arguments);
+    note(tally, fabs((double)got - (double)want), where, arguments);
     va_end(arguments);
 }
 

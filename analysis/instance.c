@@ -5,8 +5,12 @@
 #include "model/data/dataset.h"
 #include "model/weights/generate.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static int fill(struct vit_instance *instance)
 {
@@ -21,6 +25,20 @@ static int fill(struct vit_instance *instance)
     return VIT_OK;
 }
 
+/* Memory is given out before it is there: a plan larger than the machine would be killed on the way instead of
+ * failing. */
+static int check_memory(const struct vit_plan *plan)
+{
+    double bytes = (double)plan->workspace_bytes;
+    double machine = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    for (int i = 0; i < VIT_N_SPACES; i++)
+        bytes += (double)plan->space_bytes[i];
+    if (machine > 0 && bytes > machine)
+        return vit_fail(VIT_ENOMEM, "%s with batch %d needs %.1f GiB of memory, this machine has %.1f GiB",
+                        plan->graph->name, plan->graph->batch, bytes / (1 << 30), machine / (1 << 30));
+    return VIT_OK;
+}
+
 int vit_instance_open(struct vit_instance *instance, const char *model, const struct vit_instance_options *options)
 {
     *instance = (struct vit_instance){.model = vit_model_find(model), .options = *options};
@@ -32,6 +50,8 @@ int vit_instance_open(struct vit_instance *instance, const char *model, const st
                                 (struct vit_plan_options){.threads = options->threads,
                                                           .keep_taps = options->keep_taps,
                                                           .kernel = options->kernel});
+    if (status == VIT_OK)
+        status = check_memory(&instance->plan);
     if (status == VIT_OK)
         status = vit_exec_open(&instance->exec, &instance->plan);
     if (status == VIT_OK)
@@ -93,4 +113,14 @@ int vit_instance_read_images(struct vit_instance *instance, const char *spec)
     describe_input(instance, &dataset, spec);
     vit_dataset_close(&dataset);
     return status;
+}
+
+int vit_instance_read_image(struct vit_instance *instance, const char *path)
+{
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return vit_fail(VIT_EIO, "--image %s: %s", path, strerror(errno));
+    if (!S_ISREG(info.st_mode))
+        return vit_fail(VIT_EFORMAT, "--image %s: takes one JPEG or PNG file; --data takes folders and datasets", path);
+    return vit_instance_read_images(instance, path);
 }

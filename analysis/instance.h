@@ -35,5 +35,8 @@ void vit_instance_close(struct vit_instance *instance);
  * the model; an image or dataset of fewer images than the batch is repeated. */
 int vit_instance_read_images(struct vit_instance *instance, const char *spec);
 
+/* The same with one image file, nothing else. */
+int vit_instance_read_image(struct vit_instance *instance, const char *path);
+
 /* What timm's evaluation of this model does with an image of side img. */
 struct vit_preprocess vit_instance_preprocess(const struct vit_instance *instance);

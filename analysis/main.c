@@ -61,6 +61,15 @@ static int usage_error(const struct vit_command *command)
     return USAGE;
 }
 
+/* What was printed has arrived, or the message of the failure is on stderr. */
+static int finish_output(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return 0;
+    fprintf(stderr, "vitscope: standard output cannot be written\n");
+    return FAILED;
+}
+
 static int run_command(const struct vit_command *command, int argc, char *const *argv)
 {
     struct vit_options options = {.threads = 1, .seed = 1, .warmup_s = -1, .min_time_s = -1};
@@ -68,7 +77,7 @@ static int run_command(const struct vit_command *command, int argc, char *const 
         return usage_error(command);
     if (options.help) {
         print_command_help(stdout, command);
-        return 0;
+        return finish_output();
     }
     if (options.n_argument < command->min_arguments || options.n_argument > command->max_arguments) {
         vit_fail(VIT_EINVAL, "%s %s", options.n_argument < command->min_arguments ? "needs" : "takes only",
@@ -90,21 +99,21 @@ int main(int argc, char **argv)
     const char *name = argc > 1 ? argv[1] : "--help";
     if (strcmp(name, "--version") == 0) {
         printf("vitscope %s (%s, %s)\n", vit_build_version, vit_build_commit, VIT_REAL_NAME);
-        return 0;
+        return finish_output();
     }
     if (strcmp(name, "help") == 0 && argc > 2 && strcmp(argv[2], "data") == 0) {
         vit_dataset_print_kinds(stdout);
-        return 0;
+        return finish_output();
     }
     bool help = strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0;
     const struct vit_command *command = find(help && argc > 2 ? argv[2] : name);
     if (help && command) {
         print_command_help(stdout, command);
-        return 0;
+        return finish_output();
     }
     if (help && argc <= 2) {
         print_help(argc > 1 ? stdout : stderr);
-        return argc > 1 ? 0 : USAGE;
+        return argc > 1 ? finish_output() : USAGE;
     }
     if (!command) {
         vit_fail(VIT_EINVAL, "there is no command \"%s\"", help ? argv[2] : name);

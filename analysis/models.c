@@ -80,7 +80,7 @@ static int write_row(struct vit_sink *sink, const struct vit_model_def *model, c
 static int run(const struct vit_options *options)
 {
     struct vit_sink sink;
-    int status = vit_output_open(&sink, options, &schema, NULL);
+    int status = vit_output_open(&sink, options, &schema, NULL), rows = 0;
     if (status != VIT_OK)
         return status;
     for (int i = 0; i < options->n_argument && status == VIT_OK; i++) {
@@ -88,9 +88,17 @@ static int run(const struct vit_options *options)
         status = model ? write_row(&sink, model, options) : VIT_EINVAL;
     }
     for (int i = 0; options->n_argument == 0 && i < vit_n_models && status == VIT_OK; i++) {
-        bool allowed = !options->img || options->img % vit_models[i].config.patch == 0;
-        status = allowed ? write_row(&sink, &vit_models[i], options) : VIT_OK;
+        struct vit_graph graph; /* models that do not take this size are left out */
+        int built = vit_model_build(&graph, &vit_models[i], (struct vit_model_options){.img = options->img});
+        if (built == VIT_EINVAL)
+            continue;
+        if (built == VIT_OK)
+            vit_graph_close(&graph);
+        status = built == VIT_OK ? write_row(&sink, &vit_models[i], options) : built;
+        rows += status == VIT_OK;
     }
+    if (status == VIT_OK && options->n_argument == 0 && rows == 0)
+        status = vit_fail(VIT_EINVAL, "--img %d: no model takes this size; all take 224", options->img);
     if (status != VIT_OK) {
         vit_sink_abort(&sink);
         return status;

@@ -3,6 +3,7 @@
 
 #include "model/base/status.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stddef.h>
@@ -40,7 +41,8 @@ static const struct vit_option_def table[] = {
     {"help", NULL, "this text", FLAG, AT(help), 0, 0},
 };
 
-enum { N_OPTIONS = sizeof table / sizeof table[0] };
+/* Paths are at most 4095 bytes; results have names of their own below --out. */
+enum { N_OPTIONS = sizeof table / sizeof table[0], LONGEST_TEXT = 3900 };
 
 bool vit_options_listed(const char *names, const char *name)
 {
@@ -66,7 +68,7 @@ static int set_number(void *field, const struct vit_option_def *def, const char 
     double number = strtod(value, &end);
     bool whole = def->type == SECONDS || number == floor(number);
     if (end == value || *end || errno || !isfinite(number) || !whole || number < def->least || number > def->most)
-        return vit_fail(VIT_EINVAL, "--%s %s: takes a%s number from %g to %g", def->name, value,
+        return vit_fail(VIT_EINVAL, "--%s %s: takes a%s number from %.10g to %.10g", def->name, value,
                         def->type == SECONDS ? "" : " whole", def->least, def->most);
     if (def->type == SECONDS)
         *(double *)field = number;
@@ -86,12 +88,14 @@ static int set(struct vit_options *options, const struct vit_option_def *def, co
     case TEXT:
         if (!*value)
             return vit_fail(VIT_EINVAL, "--%s: takes a %s, not an empty text", def->name, def->argument);
+        if (strlen(value) > LONGEST_TEXT)
+            return vit_fail(VIT_EINVAL, "--%s: takes at most %d characters", def->name, LONGEST_TEXT);
         *(const char **)field = value;
         return VIT_OK;
     case SEED:
         errno = 0;
         *(uint64_t *)field = strtoull(value, &end, 10);
-        if (end == value || *end || errno || *value == '-')
+        if (end == value || *end || errno || !isdigit((unsigned char)*value))
             return vit_fail(VIT_EINVAL, "--%s %s: takes a whole number from 0 to 2^64-1", def->name, value);
         return VIT_OK;
     default:

@@ -46,7 +46,11 @@ static int check_models(const struct vit_options *options)
             if (strcmp(options->argument[i], options->argument[k]) == 0)
                 return vit_fail(VIT_EINVAL, "model %s is given twice", options->argument[i]);
     }
-    return VIT_OK;
+    if (options->n_argument > 1 && !vit_output_is_table(options))
+        return vit_fail(VIT_EINVAL, "--format %s: prints one model; the run folder has such files of each",
+                        options->format);
+    const struct vit_sink_def *form; /* an unknown name fails before minutes of measuring */
+    return vit_sink_find(&form, options->format ? options->format : "table");
 }
 
 static int write_run(struct vit_json *json, const char *folder)

@@ -70,9 +70,10 @@ static int measure(struct vit_profile *p, const struct vit_options *options)
                                     .min_time_s = options->min_time_s >= 0 ? options->min_time_s : 1,
                                     .repeat = options->repeat ? options->repeat : 10};
     int status = VIT_OK;
-    const char *images = options->image ? options->image : options->data;
-    if (images)
-        status = vit_instance_read_images(&p->instance, images);
+    if (options->image)
+        status = vit_instance_read_image(&p->instance, options->image);
+    else if (options->data)
+        status = vit_instance_read_images(&p->instance, options->data);
     if (status == VIT_OK)
         status = open_session(&p->session, &p->instance.plan, options->probes ? options->probes : default_probes);
     if (status == VIT_OK)

@@ -38,10 +38,10 @@ int vit_verification_open(const struct vit_verification *v, const struct cJSON *
     const char *model = vit_fixture_text(description, "model");
     int64_t img = vit_fixture_integer(description, "img"), seed = vit_fixture_integer(description, "seed");
     int64_t classes = vit_fixture_integer(description, "classes");
-    if (!model || img < 1 || img > 4096)
-        return vit_fail(VIT_EFORMAT, "%s: \"model\" or \"img\" is missing or no proper value", v->path);
+    if (!model || img < 1 || img > 4096 || classes < 1 || classes > 1000000)
+        return vit_fail(VIT_EFORMAT, "%s: \"model\", \"img\" or \"classes\" is missing or no proper value", v->path);
     struct vit_instance_options options = {
-        .model = {.batch = batch, .img = (int)img, .classes = classes > 0 ? (int)classes : 0, .graph = v->graph},
+        .model = {.batch = batch, .img = (int)img, .classes = (int)classes, .graph = v->graph},
         .threads = v->threads,
         .kernel = v->kernel,
         .keep_taps = true,
@@ -157,10 +157,12 @@ int vit_verify_counts(struct vit_verification *v)
         if (!def)
             return vit_fail_in(VIT_EFORMAT, "%s", v->path);
         struct vit_graph graph;
-        int status =
-            vit_model_build(&graph, def, (struct vit_model_options){.img = (int)vit_fixture_integer(model, "img")});
+        int64_t img = vit_fixture_integer(model, "img");
+        if (img < 1 || img > 4096)
+            return vit_fail(VIT_EFORMAT, "%s: %s: \"img\" is missing or no proper value", v->path, name);
+        int status = vit_model_build(&graph, def, (struct vit_model_options){.img = (int)img});
         if (status != VIT_OK)
-            return vit_fail_in(status, "%s: %s", v->path, name);
+            return vit_fail_in(VIT_EFORMAT, "%s: %s", v->path, name);
         vit_verification_counts(tally, model, &graph);
         vit_graph_close(&graph);
     }

@@ -77,6 +77,15 @@ static int outside(const struct vit_verification *v)
     return sum;
 }
 
+/* A file that has no known record at all must not pass as agreement. */
+static bool is_empty(const struct vit_verification *v)
+{
+    for (int i = 0; i < v->n_tally; i++)
+        if (v->tally[i].compared || v->tally[i].note)
+            return false;
+    return true;
+}
+
 static int run(const struct vit_options *options)
 {
     struct vit_sink sink;
@@ -95,6 +104,8 @@ static int run(const struct vit_options *options)
         v.root = root;
         status = verify(&v);
         vit_fixture_close(root);
+        if (status == VIT_OK && is_empty(&v))
+            status = vit_fail(VIT_EFORMAT, "%s: has nothing to compare", v.path);
         if (status == VIT_OK)
             status = print(&sink, &v);
         bad += outside(&v);
