@@ -18,8 +18,7 @@ struct product {
     int64_t batch, m, n, k;
     int64_t rows;     /* of a matrix, per piece: all where a piece has several matrices */
     int64_t matrices; /* per piece: 1 where a matrix has several pieces */
-    /* Rows [row, row + rows) of one matrix; scratch has room for one panel. */
-    void (*multiply)(const struct product *p, int64_t matrix, int64_t row, vit_real *scratch);
+    bool openblas;
 };
 
 static int infer(struct vit_op *op)
@@ -100,9 +99,8 @@ static void multiply_panels(const struct product *p, int64_t matrix, int64_t row
     }
 }
 
-static void multiply_openblas(const struct product *p, int64_t matrix, int64_t row, vit_real *scratch)
+static void multiply_openblas(const struct product *p, int64_t matrix, int64_t row)
 {
-    (void)scratch;
     vit_gemm(&(struct vit_gemm){.trans_a = p->trans_a,
                                 .trans_b = p->trans_b,
                                 .m = (int)(p->m - row < p->rows ? p->m - row : p->rows),
@@ -117,17 +115,25 @@ static void multiply_openblas(const struct product *p, int64_t matrix, int64_t r
                                 .ldc = (int)p->n});
 }
 
+/* Rows [row, row + rows) of one matrix. */
+static void multiply(const struct product *p, int64_t matrix, int64_t row, int worker)
+{
+    if (p->openblas)
+        multiply_openblas(p, matrix, row);
+    else
+        multiply_panels(p, matrix, row, p->scratch + worker * p->k * VIT_PANEL);
+}
+
 static void multiply_piece(void *context, int64_t piece, int worker)
 {
     const struct product *p = context;
-    vit_real *scratch = p->scratch ? p->scratch + worker * p->k * VIT_PANEL : NULL;
     const int64_t down = (p->m + p->rows - 1) / p->rows;
     if (down > 1) {
-        p->multiply(p, piece / down, piece % down * p->rows, scratch);
+        multiply(p, piece / down, piece % down * p->rows, worker);
         return;
     }
     for (int64_t matrix = piece * p->matrices; matrix < (piece + 1) * p->matrices && matrix < p->batch; matrix++)
-        p->multiply(p, matrix, 0, scratch);
+        multiply(p, matrix, 0, worker);
 }
 
 static void run(struct product *p, struct vit_parallel *pool)
@@ -140,7 +146,6 @@ static void run(struct product *p, struct vit_parallel *pool)
 static void panels_forward(const struct vit_step *step)
 {
     struct product p = describe(step->op);
-    p.multiply = multiply_panels;
     p.scratch = step->workspace;
     run(&p, step->pool);
 }
@@ -148,7 +153,7 @@ static void panels_forward(const struct vit_step *step)
 static void openblas_forward(const struct vit_step *step)
 {
     struct product p = describe(step->op);
-    p.multiply = multiply_openblas;
+    p.openblas = true;
     run(&p, step->pool);
 }
 

@@ -7,6 +7,7 @@
 #include "analysis/stats.h"
 #include "model/base/clock.h"
 #include "model/base/status.h"
+#include "model/blas.h"
 #include "probes/machine.h"
 #include "reports/sink.h"
 
@@ -183,7 +184,9 @@ static int run(const struct vit_options *options)
     struct vit_sink sink;
     if (options->repeat > MAX_SAMPLES)
         return vit_fail(VIT_EINVAL, "--repeat %d: takes at most %d", options->repeat, MAX_SAMPLES);
-    int status = vit_machine_read(&machine);
+    int status = vit_blas_open(); /* the plans' own kernels may not need it */
+    if (status == VIT_OK)
+        status = vit_machine_read(&machine);
     if (status == VIT_OK)
         status = vit_machine_measure(&machine, options->threads);
     if (status == VIT_OK)
