@@ -34,8 +34,9 @@ endif
 PACKAGES   := $(foreach m,$(MODULES),$(word 1,$(subst :, ,$m)))
 # Headers of others are system headers: our warnings are for our code.
 PKG_CFLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PACKAGES)))
-# libpapi is loaded on demand (probes/papi_library.h): its header is needed here, its link is not.
-PKG_LIBS   := $(shell pkg-config --libs $(filter-out papi,$(PACKAGES))) -lcsv
+# Loaded on demand (model/blas.c, probes/papi_library.h): their headers are needed here, their link is not.
+ON_DEMAND  := openblas papi
+PKG_LIBS   := $(shell pkg-config --libs $(filter-out $(ON_DEMAND),$(PACKAGES))) -lcsv
 endif
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Werror

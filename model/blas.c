@@ -4,29 +4,72 @@
 #include "model/base/status.h"
 
 #include <cblas.h>
+#include <dlfcn.h>
 #include <math.h>
 #include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#ifdef VIT_REAL_DOUBLE
+#define GEMM cblas_dgemm
+#else
+#define GEMM cblas_sgemm
+#endif
+#define NAME_OF(function) #function
+#define NAME(function) NAME_OF(function)
+
+/* Loaded when first asked for: OpenBLAS starts a thread per processor, and three megabytes with its libraries, in
+ * programs that never multiply by it. All NULL if it is not there. */
+static struct {
+    __typeof__(GEMM) *gemm;
+    __typeof__(openblas_get_config) *get_config;
+    __typeof__(openblas_get_corename) *get_corename;
+    __typeof__(openblas_set_num_threads) *set_num_threads;
+} openblas;
+
+static char trouble[256];
+
+static void load(void)
+{
+    static const char *const function[] = {NAME(GEMM), "openblas_get_config", "openblas_get_corename",
+                                           "openblas_set_num_threads"};
+    enum { N = sizeof function / sizeof function[0] };
+    void *address[N];
+    _Static_assert(sizeof openblas == sizeof address, "a pointer per name");
+    void *library = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
+    if (!library)
+        library = dlopen("libopenblas.so", RTLD_NOW | RTLD_LOCAL);
+    bool all = library != NULL;
+    for (int i = 0; i < N && all; i++)
+        all = (address[i] = dlsym(library, function[i])) != NULL;
+    if (all)
+        memcpy(&openblas, address, sizeof openblas);
+    else
+        snprintf(trouble, sizeof trouble, "%s", dlerror());
+}
+
+static bool is_loaded(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, load);
+    return openblas.gemm != NULL;
+}
 
 const char *vit_blas_version(void)
 {
-    return openblas_get_config();
+    return is_loaded() ? openblas.get_config() : "not installed";
 }
 
 const char *vit_blas_kernel(void)
 {
-    return openblas_get_corename();
+    return is_loaded() ? openblas.get_corename() : "not installed";
 }
 
 void vit_gemm(const struct vit_gemm *g)
 {
     CBLAS_TRANSPOSE trans_a = g->trans_a ? CblasTrans : CblasNoTrans, trans_b = g->trans_b ? CblasTrans : CblasNoTrans;
-#ifdef VIT_REAL_DOUBLE
-    cblas_dgemm(CblasRowMajor, trans_a, trans_b, g->m, g->n, g->k, g->alpha, g->a, g->lda, g->b, g->ldb, g->beta, g->c,
-                g->ldc);
-#else
-    cblas_sgemm(CblasRowMajor, trans_a, trans_b, g->m, g->n, g->k, g->alpha, g->a, g->lda, g->b, g->ldb, g->beta, g->c,
-                g->ldc);
-#endif
+    openblas.gemm(CblasRowMajor, trans_a, trans_b, g->m, g->n, g->k, g->alpha, g->a, g->lda, g->b, g->ldb, g->beta,
+                  g->c, g->ldc);
 }
 
 /* Sides that are no multiple of any kernel's tile, so that edges are checked too. */
@@ -64,13 +107,15 @@ static int check_status;
 
 static void check_once(void)
 {
-    openblas_set_num_threads(1);
+    openblas.set_num_threads(1);
     check_status = product_is_right(false) && product_is_right(true) ? VIT_OK : VIT_ENOTSUP;
 }
 
 int vit_blas_open(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
+    if (!is_loaded())
+        return vit_fail(VIT_ENOTSUP, "OpenBLAS is not installed: apt-get install libopenblas0 (%s)", trouble);
     pthread_once(&once, check_once);
     if (check_status != VIT_OK)
         return vit_fail(check_status,

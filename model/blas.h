@@ -7,11 +7,12 @@
 
 #include <stdbool.h>
 
-/* Sets OpenBLAS to one thread and checks one product against plain loops: builds that do not know the processor are
- * known to compute wrong results. VIT_ENOTSUP names the kernel and the cure. Cheap after the first call. */
+/* Loads OpenBLAS, sets it to one thread and checks one product against plain loops: builds that do not know the
+ * processor are known to compute wrong results. VIT_ENOTSUP names the cure. Cheap after the first call. Must have given
+ * VIT_OK before vit_gemm: vit_exec_open calls it for plans with a kernel that is marked blas. */
 int vit_blas_open(void);
 
-/* "OpenBLAS 0.3.21 ...", and the kernel it chose: "Haswell". */
+/* "OpenBLAS 0.3.21 ...", and the kernel it chose: "Haswell"; "not installed" where it is not. */
 const char *vit_blas_version(void);
 const char *vit_blas_kernel(void);
 
