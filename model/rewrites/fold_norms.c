@@ -21,6 +21,35 @@ static bool has_weights(const struct vit_op *op)
     return op && (op->kind == VIT_OP_conv2d || op->kind == VIT_OP_depthwise_conv2d || op->kind == VIT_OP_linear);
 }
 
+/* Logits and regions are read from outside: their tensors stay. */
+static bool is_result(const struct vit_graph *g, const struct vit_tensor *tensor)
+{
+    bool result = g->logits && vit_owner(g->logits) == tensor;
+    for (int i = 0; i < g->n_region; i++)
+        result |= vit_owner(g->region[i].tensor) == tensor;
+    return result;
+}
+
+/* `from` is read once, as the first input of `reader` and in its own shape, and nowhere else. */
+static bool feeds_only(const struct vit_graph *g, const struct vit_tensor *from, const struct vit_op *reader)
+{
+    struct vit_op *last = NULL;
+    return reader->in[0] == from && readers(g, from, &last) == 1 && !is_result(g, from);
+}
+
+/* The channels of the norm, axis 1, are those that the weights' rows make: axis 1 of maps, the last axis of a linear.
+ */
+static bool follows(const struct vit_graph *g, const struct vit_op *norm, const struct vit_op *producer)
+{
+    return has_weights(producer) && (producer->kind != VIT_OP_linear || norm->in[0]->ndim == 2) &&
+           feeds_only(g, producer->out[0], norm);
+}
+
+static bool precedes(const struct vit_graph *g, const struct vit_op *norm, const struct vit_op *reader)
+{
+    return reader && reader->kind == VIT_OP_linear && norm->out[0]->ndim == 2 && feeds_only(g, norm->out[0], reader);
+}
+
 /* Gives `target` the folded weight and bias; axis 0: the norm follows it, 1: it precedes it. */
 static int fold(struct vit_graph *g, const struct vit_op *norm, struct vit_op *target, int axis)
 {
@@ -60,11 +89,13 @@ static int apply(struct vit_graph *g)
             continue;
         struct vit_op *producer = vit_graph_producer(g, norm->in[0]);
         int status = VIT_OK;
-        if (has_weights(producer) && readers(g, producer->out[0], &reader) == 1) {
+        readers(g, norm->out[0], &reader);
+        if (follows(g, norm, producer)) {
             status = fold(g, norm, producer, 0);
+            drop_tap(g, producer->out[0]);
             producer->out[0] = norm->out[0];
             drop[i] = true;
-        } else if (norm->out[0]->ndim == 2 && readers(g, norm->out[0], &reader) == 1 && reader->kind == VIT_OP_linear) {
+        } else if (precedes(g, norm, reader)) {
             status = fold(g, norm, reader, 1);
             drop_tap(g, norm->out[0]);
             reader->in[0] = norm->in[0];
