@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Every model of models.def: counts, sizes, names, variants of the graph, threads. */
-#include "analysis/instance.h"
 #include "analysis/verification.h"
 #include "model/rewrite.h"
 #include "reports/csv_read.h"
+#include "tests/support/model_run.h"
 #include "tests/support/test.h"
 
 #include <stdio.h>
@@ -168,22 +168,36 @@ static void test_models_build_at_other_sizes(void **state)
     }
 }
 
-/* Weights, operators and taps by name; the same name in two of these is fine. */
+static int by_text(const void *left, const void *right)
+{
+    return strcmp(*(const char *const *)left, *(const char *const *)right);
+}
+
+static void check_unique(const struct vit_graph *g, const char *what, const char **name, int n)
+{
+    qsort(name, (size_t)n, sizeof *name, by_text);
+    for (int i = 1; i < n; i++)
+        if (strcmp(name[i - 1], name[i]) == 0)
+            fail_msg("%s: two %s are called %s", g->name, what, name[i]);
+}
+
+/* Operators, taps and weights, each among themselves. */
 static void check_names(const struct vit_graph *g)
 {
+    const char **name = calloc((size_t)(g->n_op + g->n_tap + g->n_tensor), sizeof *name);
+    assert_non_null(name);
+    int n = 0;
     for (int i = 0; i < g->n_op; i++)
-        for (int k = 0; k < i; k++)
-            if (strcmp(g->op[i]->name, g->op[k]->name) == 0)
-                fail_msg("%s: two operators are called %s", g->name, g->op[i]->name);
+        name[i] = g->op[i]->name;
+    check_unique(g, "operators", name, g->n_op);
     for (int i = 0; i < g->n_tap; i++)
-        for (int k = 0; k < i; k++)
-            if (strcmp(g->tap[i].name, g->tap[k].name) == 0)
-                fail_msg("%s: two taps are called %s", g->name, g->tap[i].name);
+        name[i] = g->tap[i].name;
+    check_unique(g, "taps", name, g->n_tap);
     for (int i = 0; i < g->n_tensor; i++)
-        for (int k = 0; k < i; k++)
-            if (!g->tensor[i]->base && !g->tensor[k]->base && g->tensor[i]->space <= VIT_SPACE_CONSTANT &&
-                g->tensor[k]->space <= VIT_SPACE_CONSTANT && strcmp(g->tensor[i]->name, g->tensor[k]->name) == 0)
-                fail_msg("%s: two weights are called %s", g->name, g->tensor[i]->name);
+        if (!g->tensor[i]->base && g->tensor[i]->space <= VIT_SPACE_CONSTANT)
+            name[n++] = g->tensor[i]->name;
+    check_unique(g, "weights", name, n);
+    free(name);
 }
 
 static void test_names_are_unique(void **state)
@@ -264,63 +278,12 @@ static void test_fixtures_agree_on_each_graph_and_thread_count(void **state)
     }
 }
 
-/* Logits of one forward; for the caller to free. */
-static vit_real *logits(const char *name, const char *graph, int threads, int64_t *n)
-{
-    struct vit_instance instance;
-    struct vit_instance_options options = {.model = {.graph = graph, .batch = 2}, .threads = threads, .seed = 5};
-    assert_ok(vit_instance_open(&instance, name, &options));
-    vit_exec_run(&instance.exec);
-    *n = vit_numel(instance.graph.logits);
-    vit_real *copy = malloc((size_t)*n * sizeof *copy);
-    assert_non_null(copy);
-    memcpy(copy, instance.graph.logits->data, (size_t)*n * sizeof *copy);
-    vit_instance_close(&instance);
-    return copy;
-}
-
-static const char *const run_models[] = {"efficientvit_nano", "deit_nano", "swin_nano",
-                                         "efficientvit_m0",   "deit_tiny", "swin_tiny"};
-
-static void test_thread_counts_give_the_same_bits(void **state)
+static void test_variants_and_thread_counts_agree(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof run_models / sizeof run_models[0]; i++)
-        for (int variant = 0; variant < 2; variant++) {
-            const char *graph = variant ? "folded" : "eager";
-            int64_t n, m;
-            vit_real *one = logits(run_models[i], graph, 1, &n);
-            for (int threads = 2; threads <= 3; threads++) {
-                vit_real *more = logits(run_models[i], graph, threads, &m);
-                assert_int_equal(m, n);
-                if (memcmp(one, more, (size_t)n * sizeof *one) != 0)
-                    fail_msg("%s, %s: %d threads give other bits than one", run_models[i], graph, threads);
-                free(more);
-            }
-            free(one);
-        }
-}
-
-/* Folding rounds weights once more: the tolerance is that of the reference comparison. */
-static void test_folded_graphs_agree_with_eager_ones(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < sizeof run_models / sizeof run_models[0]; i++) {
-        int64_t n, m;
-        double mean = 0, squares = 0;
-        vit_real *eager = logits(run_models[i], "eager", 2, &n), *folded = logits(run_models[i], "folded", 2, &m);
-        assert_int_equal(m, n);
-        for (int64_t k = 0; k < n; k++)
-            mean += (double)eager[k] / (double)n;
-        for (int64_t k = 0; k < n; k++)
-            squares += ((double)eager[k] - mean) * ((double)eager[k] - mean);
-        double std = sqrt(squares / (double)n);
-        assert_true(std > 0);
-        for (int64_t k = 0; k < n; k++)
-            assert_close(folded[k], eager[k], vit_verification_tolerance() * std);
-        free(eager);
-        free(folded);
-    }
+    check_model_agreement("efficientvit_nano");
+    check_model_agreement("deit_nano");
+    check_model_agreement("swin_nano");
 }
 
 int main(void)
@@ -335,8 +298,7 @@ int main(void)
         cmocka_unit_test(test_names_are_unique),
         cmocka_unit_test(test_folding_keeps_regions_and_taps),
         cmocka_unit_test(test_fixtures_agree_on_each_graph_and_thread_count),
-        cmocka_unit_test(test_thread_counts_give_the_same_bits),
-        cmocka_unit_test(test_folded_graphs_agree_with_eager_ones),
+        cmocka_unit_test(test_variants_and_thread_counts_agree),
     };
     return cmocka_run_group_tests_name("zoo_models", tests, NULL, NULL);
 }
