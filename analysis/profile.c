@@ -18,21 +18,31 @@ static void model_folder(char *path, size_t size, const char *folder, const stru
         snprintf(path, size, "%s/%s", folder, options->argument[index]);
 }
 
-static int profile_model(struct vit_json *json, const struct vit_options *options, const struct vit_machine *machine,
-                         const char *model, const char *folder)
+/* What the models of one run share. */
+struct report {
+    const struct vit_options *options;
+    struct vit_machine machine;
+    struct vit_json json;
+    struct vit_schema_builder schema;
+    struct vit_sink rows; /* on stdout, where the form is not for readers */
+    bool has_rows;
+};
+
+static int profile_model(struct report *report, const char *model, const char *folder)
 {
     static struct vit_profile profile; /* large; observers point into it */
-    int status = vit_profile_open(&profile, model, options, machine);
+    int status = vit_profile_open(&profile, model, report->options, &report->machine);
     if (status != VIT_OK)
         return vit_fail_in(status, "%s", model);
     status = vit_run_folder(folder);
     if (status == VIT_OK)
-        status = vit_profile_print(&profile, options);
+        status = report->has_rows ? vit_profile_emit_groups(&profile, &report->rows, vit_profile_class)
+                                  : vit_profile_print(&profile, report->options);
     if (status == VIT_OK)
         status = vit_profile_write(&profile, folder);
     if (status == VIT_OK && vit_plot_available())
         status = vit_profile_draw(&profile, folder);
-    vit_run_info_profile(json, &profile, folder);
+    vit_run_info_profile(&report->json, &profile, folder);
     vit_profile_close(&profile);
     return status;
 }
@@ -46,18 +56,18 @@ static int check_models(const struct vit_options *options)
             if (strcmp(options->argument[i], options->argument[k]) == 0)
                 return vit_fail(VIT_EINVAL, "model %s is given twice", options->argument[i]);
     }
-    if (options->n_argument > 1 && !vit_output_is_table(options))
-        return vit_fail(VIT_EINVAL, "--format %s: prints one model; the run folder has such files of each",
-                        options->format);
     const struct vit_sink_def *form; /* an unknown name fails before minutes of measuring */
     return vit_sink_find(&form, options->format ? options->format : "table");
 }
 
-static int write_run(struct vit_json *json, const char *folder)
+/* Also after a failure, whose message is kept: what was measured until then stays described. */
+static int write_run(struct vit_json *json, const char *folder, int status)
 {
-    char path[4200];
+    char path[4200], message[4096];
+    snprintf(message, sizeof message, "%s", vit_error());
     snprintf(path, sizeof path, "%s/run.json", folder);
-    return vit_json_write(json, path);
+    int written = vit_json_write(json, path);
+    return status == VIT_OK ? written : vit_fail(status, "%s", message);
 }
 
 static void tell(const struct vit_options *options, const char *folder)
@@ -73,33 +83,58 @@ static void tell(const struct vit_options *options, const char *folder)
         printf("%s\n", vit_error());
 }
 
+static int open_report(struct report *report, const struct vit_options *options)
+{
+    *report = (struct report){.options = options, .has_rows = !vit_output_is_table(options)};
+    int status = vit_machine_read(&report->machine);
+    if (status == VIT_OK)
+        status = vit_machine_measure(&report->machine, options->threads);
+    vit_schema_open(&report->schema, "classes", 1);
+    if (status == VIT_OK && report->has_rows)
+        status = vit_profile_group_schema(&report->schema);
+    if (status == VIT_OK && report->has_rows)
+        status = vit_output_open(&report->rows, options, &report->schema.schema, NULL);
+    if (status != VIT_OK) {
+        vit_schema_close(&report->schema);
+        return status;
+    }
+    vit_json_open(&report->json);
+    vit_run_info_begin(&report->json, "profile", options, &report->machine);
+    vit_json_array(&report->json, "models");
+    return VIT_OK;
+}
+
+static int close_report(struct report *report, const char *folder, int status)
+{
+    vit_json_end(&report->json);
+    status = write_run(&report->json, folder, status);
+    if (report->has_rows && status == VIT_OK)
+        status = vit_sink_close(&report->rows);
+    else if (report->has_rows)
+        vit_sink_abort(&report->rows);
+    vit_json_close(&report->json);
+    vit_schema_close(&report->schema);
+    return status;
+}
+
 static int run(const struct vit_options *options)
 {
+    static struct report report;
     char folder[4000], model[8192];
-    static struct vit_machine machine;
-    struct vit_json json;
     int status = check_models(options);
     if (status != VIT_OK)
         return status;
     vit_run_folder_name(folder, sizeof folder, "profile", options);
     status = vit_run_folder(folder); /* before minutes of measuring */
     if (status == VIT_OK)
-        status = vit_machine_read(&machine);
-    if (status == VIT_OK)
-        status = vit_machine_measure(&machine, options->threads);
+        status = open_report(&report, options);
     if (status != VIT_OK)
         return status;
-    vit_json_open(&json);
-    vit_run_info_begin(&json, "profile", options, &machine);
-    vit_json_array(&json, "models");
     for (int i = 0; i < options->n_argument && status == VIT_OK; i++) {
         model_folder(model, sizeof model, folder, options, i);
-        status = profile_model(&json, options, &machine, options->argument[i], model);
+        status = profile_model(&report, options->argument[i], model);
     }
-    vit_json_end(&json);
-    if (status == VIT_OK)
-        status = write_run(&json, folder);
-    vit_json_close(&json);
+    status = close_report(&report, folder, status);
     if (status == VIT_OK)
         tell(options, folder);
     return status;

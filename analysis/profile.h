@@ -5,6 +5,7 @@
 #include "analysis/options.h"
 #include "analysis/runner.h"
 #include "probes/machine.h"
+#include "reports/sink.h"
 
 /* A sum over operators. Times are medians over the repeats, added. */
 struct vit_group {
@@ -54,10 +55,14 @@ struct vit_rates vit_profile_rates(const struct vit_profile *profile, const stru
 /* Writes operators.csv, summary.csv, classes.csv, blocks.csv and the figures into folder. */
 int vit_profile_write(const struct vit_profile *profile, const char *folder);
 
+/* The columns of classes.csv and blocks.csv, and the rows of one model: by time for classes, in order otherwise. */
+int vit_profile_group_schema(struct vit_schema_builder *schema);
+int vit_profile_emit_groups(const struct vit_profile *profile, struct vit_sink *sink, vit_profile_key key);
+
 /* Draws the figures beside the files of vit_profile_write. */
 int vit_profile_draw(const struct vit_profile *profile, const char *folder);
 
-/* Prints the tables. */
+/* Prints headline and tables for readers. */
 int vit_profile_print(const struct vit_profile *profile, const struct vit_options *options);
 
 /* "batch 1, 1 thread, eager graph, median of 30 runs" */

@@ -181,41 +181,36 @@ static int write_summary(const struct vit_profile *p, const char *folder)
     return close_table(&t, status);
 }
 
-/* block (where given), class, operators, and the rates of each group. */
-static int write_groups(const struct vit_profile *p, const char *folder, const char *name, vit_profile_key key,
-                        bool sorted)
+static const struct vit_column group_columns[] = {
+    {"model", VIT_TEXT, "", "model"},
+    {"graph", VIT_TEXT, "", "variant of the graph"},
+    {"batch", VIT_INT, "", "images per forward"},
+    {"image_size", VIT_INT, "", "side of the input in pixels"},
+    {"threads", VIT_INT, "", "threads"},
+    {"block", VIT_TEXT, "", "block: embed, s0.b1 (stage, block), s1.merge, head; empty: all"},
+    {"class", VIT_TEXT, "", "class of operators"},
+    {"operators", VIT_INT, "", "operators in the group"},
+};
+enum { N_GROUP = sizeof group_columns / sizeof group_columns[0] };
+
+int vit_profile_group_schema(struct vit_schema_builder *schema)
 {
-    static const struct vit_column columns[] = {
-        {"model", VIT_TEXT, "", "model"},
-        {"graph", VIT_TEXT, "", "variant of the graph"},
-        {"batch", VIT_INT, "", "images per forward"},
-        {"image_size", VIT_INT, "", "side of the input in pixels"},
-        {"threads", VIT_INT, "", "threads"},
-        {"block", VIT_TEXT, "", "block: embed, s0.b1 (stage, block), s1.merge, head; empty: all"},
-        {"class", VIT_TEXT, "", "class of operators"},
-        {"operators", VIT_INT, "", "operators in the group"},
-    };
-    enum { N_COLUMNS = sizeof columns / sizeof columns[0] };
+    int status = vit_schema_add(schema, group_columns, N_GROUP);
+    return status == VIT_OK ? vit_schema_add(schema, rate_columns, N_RATE) : status;
+}
+
+int vit_profile_emit_groups(const struct vit_profile *p, struct vit_sink *sink, vit_profile_key key)
+{
     static struct vit_group group[VIT_MAX_GROUPS];
-    int n = vit_profile_group(p, key, group);
-    if (sorted)
+    int n = vit_profile_group(p, key, group), status = VIT_OK;
+    if (key == vit_profile_class)
         vit_group_sort_by_time(group, n);
-    struct table t;
-    vit_schema_open(&t.schema, name, 1);
-    int status = vit_schema_add(&t.schema, columns, N_COLUMNS);
-    if (status != VIT_OK) {
-        vit_schema_close(&t.schema);
-        return status;
-    }
-    status = open_table(&t, folder, name, rate_columns, N_RATE);
-    if (status != VIT_OK)
-        return status;
     const char *graph = p->instance.options.model.graph;
     for (int i = 0; i < n && status == VIT_OK; i++) {
         char *class_name = strchr(group[i].name, ' '); /* "s0.b1 gemm" or "gemm" */
         if (class_name)
             *class_name++ = '\0';
-        struct vit_cell row[N_COLUMNS + N_RATE] = {
+        struct vit_cell row[N_GROUP + N_RATE] = {
             vit_text(p->instance.model->name),
             vit_text(graph ? graph : "eager"),
             vit_int(p->instance.graph.batch),
@@ -225,10 +220,25 @@ static int write_groups(const struct vit_profile *p, const char *folder, const c
             vit_text(class_name ? class_name : group[i].name),
             vit_int(group[i].operators),
         };
-        fill_rates(p, &group[i].cost, group[i].time_ns, row + N_COLUMNS);
-        status = vit_sink_write(&t.sink, row);
+        fill_rates(p, &group[i].cost, group[i].time_ns, row + N_GROUP);
+        status = vit_sink_write(sink, row);
     }
-    return close_table(&t, status);
+    return status;
+}
+
+static int write_groups(const struct vit_profile *p, const char *folder, const char *name, vit_profile_key key)
+{
+    struct table t;
+    vit_schema_open(&t.schema, name, 1);
+    int status = vit_schema_add(&t.schema, group_columns, N_GROUP);
+    if (status != VIT_OK) {
+        vit_schema_close(&t.schema);
+        return status;
+    }
+    status = open_table(&t, folder, name, rate_columns, N_RATE);
+    if (status != VIT_OK)
+        return status;
+    return close_table(&t, vit_profile_emit_groups(p, &t.sink, key));
 }
 
 static const char *block_and_class(const struct vit_step *step, char *text)
@@ -245,9 +255,9 @@ int vit_profile_write(const struct vit_profile *p, const char *folder)
     if (status == VIT_OK)
         status = write_summary(p, folder);
     if (status == VIT_OK)
-        status = write_groups(p, folder, "classes", vit_profile_class, true);
+        status = write_groups(p, folder, "classes", vit_profile_class);
     if (status == VIT_OK)
-        status = write_groups(p, folder, "blocks", block_and_class, false);
+        status = write_groups(p, folder, "blocks", block_and_class);
     return status;
 }
 

@@ -91,7 +91,10 @@ static void add_ceilings(struct vit_json *json, const char *name, const struct v
     vit_json_integer(json, "threads", c->threads);
     vit_json_number(json, "gflop_per_s", c->gflops);
     vit_json_number(json, "fma_gflop_per_s", c->gflops_fma);
-    vit_json_number(json, "gemm_gflop_per_s", c->gflops_gemm);
+    if (c->gflops_gemm > 0)
+        vit_json_number(json, "gemm_gflop_per_s", c->gflops_gemm);
+    else
+        vit_json_null(json, "gemm_gflop_per_s", "OpenBLAS is not installed or does not work here");
     vit_json_number(json, "read_gb_per_s", c->read_gbs);
     vit_json_number(json, "triad_gb_per_s", c->triad_gbs);
     vit_json_string(json, "source", c->source);
@@ -169,6 +172,7 @@ void vit_run_info_begin(struct vit_json *json, const char *command, const struct
     vit_json_string(json, "command", command);
     vit_json_string(json, "written", now);
     add_build(json);
+    (void)vit_papi_survey(NULL, 0); /* loads PAPI, whose version is asked for next */
     add_libraries(json);
     add_options(json, options);
     add_machine(json, machine);
