@@ -137,6 +137,9 @@ $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(SUPPORT_OBJECTS) $(STATIC)
 	$(if $(Q),@echo "  LD    $@")
 	$(Q)$(LINK) $^ $(LIBS) -lcmocka -o $@
 
+# These run the program.
+$(BUILD)/tests/test_analysis_cli $(BUILD)/tests/test_analysis_profile: | $(BINARY)
+
 $(BUILD)/tests/example_%: $(BUILD)/tests/example_%.o $(STATIC)
 	$(if $(Q),@echo "  LD    $@")
 	$(Q)$(LINK) $^ $(LIBS) -o $@
