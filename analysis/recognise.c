@@ -47,7 +47,7 @@ static bool same_shape(const struct vit_tensor *tensor, const struct vit_safeten
 
 static const struct named *find(const struct named *named, size_t n, const char *name)
 {
-    struct named key;
+    struct named key = {.entry = NULL};
     if (strlen(name) >= sizeof key.name)
         return NULL;
     strcpy(key.name, name);

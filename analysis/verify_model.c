@@ -89,7 +89,7 @@ static void compare_head(struct vit_tally *tally, const struct cJSON *record, co
                          const char *where)
 {
     int64_t n = map->windows * map->area;
-    vit_real *flat = malloc((size_t)n * sizeof *flat);
+    vit_real *flat = calloc((size_t)n, sizeof *flat);
     if (!flat) {
         vit_tally_equal(tally, 0, 1, "%s: out of memory", where);
         return;
@@ -212,6 +212,7 @@ static double mean_loss(const struct vit_tensor *logits)
             largest = fmax(largest, (double)row[k]);
         for (int64_t k = 0; k < classes; k++)
             sum += exp((double)row[k] - largest);
+        // cppcheck-suppress invalidFunctionArg ; the largest adds 1 to the sum
         loss += largest + log(sum) - (double)row[i % classes];
     }
     return loss / (double)logits->dim[0];

@@ -21,7 +21,7 @@ static bool grow(struct vit_graph *graph, void *array_pointer, int count, int *c
     }
     memcpy(array_pointer, &moved, sizeof moved);
     *capacity = larger;
-    return true;
+    return true; // cppcheck-suppress memleak ; copied into the caller's pointer
 }
 
 struct vit_tensor *vit_graph_fail(struct vit_graph *graph, int status)

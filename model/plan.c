@@ -93,6 +93,7 @@ static void find_lifetimes(const struct vit_plan *plan, bool keep_taps, struct v
         lifetime[i] = (struct vit_lifetime){.first = -1, .last = -1, .bytes = vit_nbytes(graph->tensor[i])};
     for (int i = 0; i < plan->n_step; i++) {
         const struct vit_op *op = plan->step[i].op;
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): make_steps has filled every step up to n_step */
         for (int k = 0; k < op->n_in; k++)
             touch(lifetime, op->in[k], i);
         for (int k = 0; k < op->n_out; k++)

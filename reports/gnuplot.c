@@ -16,8 +16,6 @@
 #include "model/base/status.h"
 #include "reports/data_dir.h"
 
-extern char **environ;
-
 static const char missing[] = "gnuplot is not installed: no plots (apt-get install gnuplot-nox)";
 
 /* Terminals, by the suffix of what they write. The scripts name one and load palette.gp, which sets it up. */
@@ -124,6 +122,9 @@ static int run(char *const argument[], const char *script)
             return vit_fail(VIT_EIO, "%s: gnuplot was lost: %s", script, strerror(errno));
     if (WIFEXITED(state) && WEXITSTATUS(state) == 0)
         return VIT_OK;
+    /* Where posix_spawn cannot see that exec fails (valgrind, old kernels), POSIX has the child exit with this. */
+    if (WIFEXITED(state) && WEXITSTATUS(state) == 127 && !complaint[0])
+        return vit_fail(VIT_ENOTSUP, "%s", missing);
     return vit_fail(VIT_EIO, "%s: gnuplot failed: %s", script, complaint[0] ? complaint : "without a word");
 }
 

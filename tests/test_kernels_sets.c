@@ -2,7 +2,7 @@
 /* Every instruction set that this processor runs: all operator cases with each of them, and the kernels alone where a
  * case does not reach their edges. vit_kernels() is this program's own, so that it can choose. */
 #define vit_kernels vit_kernels_best
-#include "model/kernel_set.c"
+#include "model/kernel_set.c" /* NOLINT(bugprone-suspicious-include): one of its functions is replaced */
 #undef vit_kernels
 
 #include "model/kernels/layer_norm.h"
@@ -57,13 +57,13 @@ static void check_relative(const struct vit_kernel_set *set, double got, double 
         fail_msg("set %s: %.17g at %.9g, expected %.17g", set->isa, got, x, want);
 }
 
-enum { SWEEP = 4001 };
+enum { SWEEP = 4001, MIDDLE = SWEEP / 2 };
 
 /* -120 .. 120: into underflow on both sides; SWEEP is odd, so that the last vector is part empty. */
 static void sweep(vit_real x[SWEEP])
 {
     for (int i = 0; i < SWEEP; i++)
-        x[i] = (vit_real)((i - SWEEP / 2) * 0.06);
+        x[i] = (vit_real)((i - MIDDLE) * 0.06);
 }
 
 static void test_sets_sigmoid_and_gelu_keep_their_tails(void **state)

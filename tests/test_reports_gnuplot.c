@@ -148,7 +148,8 @@ static void test_gnuplot_failure_tells_the_scripts_own_words_and_leaves_no_file(
 static void test_gnuplot_missing_is_not_supported(void **state)
 {
     (void)state;
-    char *path = strdup(getenv("PATH") ? getenv("PATH") : "/usr/bin:/bin");
+    const char *now = getenv("PATH");
+    char *path = strdup(now ? now : "/usr/bin:/bin");
     assert_non_null(path);
     setenv("PATH", "/nonexistent", 1);
     struct vit_plot plot = {.figure = "class_share", .output = "never"};

@@ -93,7 +93,8 @@ static int replace(char *text, const char *from, const char *to)
         found = next;
     if (!found)
         return 0;
-    memcpy(found, to, strlen(to));
+    while (*to)
+        *found++ = *to++;
     return 1;
 }
 

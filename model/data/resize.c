@@ -73,9 +73,9 @@ static int open_taps(struct taps *taps, const struct filter *filter, const int s
     size_t outputs = (size_t)window[1], stride = (size_t)taps->stride;
     if ((long long)outputs * taps->stride > MAX_WEIGHTS)
         return vit_fail(VIT_EINVAL, "resize from %d to %d pixels: the filter is too long", sides[0], sides[1]);
-    double *exact = malloc(stride * sizeof *exact);
-    taps->first = malloc(outputs * sizeof *taps->first);
-    taps->count = malloc(outputs * sizeof *taps->count);
+    double *exact = calloc(stride, sizeof *exact);
+    taps->first = calloc(outputs, sizeof *taps->first);
+    taps->count = calloc(outputs, sizeof *taps->count);
     taps->weights = malloc(outputs * stride * sizeof *taps->weights);
     if (!exact || !taps->first || !taps->count || !taps->weights) {
         free(exact);

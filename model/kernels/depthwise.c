@@ -134,7 +134,7 @@ void VIT_KERNEL_NAME(depthwise_planes)(vit_real *y, const vit_real *x, const vit
     const int64_t n = (shape[VIT_CONV_OUT_HEIGHT] - 1) * vit_phase_width(shape) + shape[VIT_CONV_OUT_WIDTH];
     const int64_t outputs = vit_phase_outputs(shape);
     vit_real *const out = scratch + batch * phases;
-    int64_t offset[MAX_TAPS];
+    int64_t offset[MAX_TAPS] = {0};
     find_offsets(offset, phase, shape);
     memset(scratch, 0, (size_t)(batch * phases) * sizeof *scratch);
     const struct rows result = {.to_step = shape[VIT_CONV_OUT_WIDTH],

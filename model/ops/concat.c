@@ -28,7 +28,7 @@ static int infer(struct vit_op *op)
     char text[VIT_SHAPE_TEXT];
     if (axis < 0 || axis >= first->ndim)
         return vit_op_fail(op, "axis %d of input %s", axis, vit_shape_text(first, text));
-    int64_t dim[VIT_MAX_DIMS];
+    int64_t dim[VIT_MAX_DIMS] = {0};
     for (int a = 0; a < first->ndim; a++)
         dim[a] = first->dim[a];
     for (int i = 1; axis > 0 && i < op->n_in; i++)

@@ -55,9 +55,10 @@ static void cubic_antialias_matrix(int64_t in, int64_t out, double *matrix)
 static double geometric_ratio(int64_t in, int64_t out)
 {
     double low = 1.01, high = 1.5, ratio = low;
+    int64_t outermost = in / 2, target = out / 2;
     while (high - low > 1e-6) {
         ratio = (low + high) / 2;
-        if ((1 - pow(ratio, (double)(in / 2))) / (1 - ratio) > (double)(out / 2))
+        if ((1 - pow(ratio, (double)outermost)) / (1 - ratio) > (double)target)
             high = ratio;
         else
             low = ratio;
@@ -75,8 +76,9 @@ static double geometric_position(double ratio, int64_t i)
 static void geometric_linear_matrix(int64_t in, int64_t out, double *matrix)
 {
     double ratio = geometric_ratio(in, out);
+    int64_t middle = out / 2;
     for (int64_t o = 0; o < out; o++) {
-        double position = (double)(o - out / 2);
+        double position = (double)(o - middle);
         int64_t right = 0;
         while (right < in && geometric_position(ratio, right - in / 2) < position)
             right++;

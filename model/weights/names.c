@@ -96,31 +96,35 @@ const struct vit_naming *vit_naming_detect(const char *const *name, size_t n)
     return scheme;
 }
 
-/* The end of the match of rule->from at the beginning of name, or NULL; *number is what # stands for. */
-static const char *match(const struct vit_name_rule *rule, const char *name, long *number)
+/* Whether rule->from is the beginning of *rest, which then moves behind it; *number is what # stands for. */
+static bool match(const struct vit_name_rule *rule, const char **rest, long *number)
 {
+    const char *name = *rest;
     for (const char *from = rule->from; *from; from++) {
         if (*from == '#') {
             char *end;
             if (*name < '0' || *name > '9')
-                return NULL;
+                return false;
             *number = strtol(name, &end, 10);
             if (end - name > 4) /* no network is that deep; keeps the sum in range */
-                return NULL;
+                return false;
             name = end;
         } else if (*from != *name++) {
-            return NULL;
+            return false;
         }
     }
-    return *number + rule->shift < 0 ? NULL : name;
+    if (*number + rule->shift < 0)
+        return false;
+    *rest = name;
+    return true;
 }
 
 static const char *apply_beginning(const struct vit_name_rule *rule, const char *name, char result[VIT_NAME_TEXT])
 {
     for (; rule->from; rule++) {
         long number = strchr(rule->from, '#') ? 0 : -rule->shift;
-        const char *rest = match(rule, name, &number);
-        if (!rest)
+        const char *rest = name;
+        if (!match(rule, &rest, &number))
             continue;
         const char *hash = strchr(rule->to, '#');
         if (!hash)

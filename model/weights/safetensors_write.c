@@ -102,7 +102,8 @@ static char *header_text(const struct vit_safetensors_source *const *order,
     double begin = 0;
     for (int t = 0; t < content->n_tensor && good; t++) {
         const struct vit_dtype_info *info = &vit_dtype_table[order[t]->dtype];
-        double end = begin + (double)(source_numel(order[t]) * (info->bits / 8));
+        int64_t bytes = source_numel(order[t]) * (info->bits / 8);
+        double end = begin + (double)bytes;
         cJSON *entry = cJSON_AddObjectToObject(root, order[t]->name);
         good = cJSON_AddStringToObject(entry, "dtype", info->name) != NULL;
         cJSON *shape = cJSON_AddArrayToObject(entry, "shape");

@@ -38,7 +38,7 @@ static int compare_candidates(const void *a, const void *b)
 
 static struct candidate *find_candidate(const struct load *load, const char *name)
 {
-    struct candidate key;
+    struct candidate key = {.entry = NULL};
     if (strlen(name) >= sizeof key.name)
         return NULL;
     strcpy(key.name, name);

@@ -41,7 +41,7 @@ static void check(struct vit_idx *idx, int status, const char *name)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    struct vit_idx idx;
+    struct vit_idx idx = {0};
     check(&idx, vit_idx_parse(&idx, bytes, size, "input"), "input: ");
     int file = memfd_create("idx", 0);
     require(file >= 0 && write(file, bytes, size) == (ssize_t)size, "the input can be written to memory");
@@ -51,28 +51,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     close(file);
     return 0;
 }
-
-#ifdef VIT_FUZZ_REPLAY
-int main(int argc, char **argv)
-{
-    for (int i = 1; i < argc; i++) {
-        FILE *stream = fopen(argv[i], "rb");
-        if (!stream) {
-            perror(argv[i]);
-            return 1;
-        }
-        size_t capacity = 1 << 20, size = 0, got;
-        uint8_t *bytes = malloc(capacity);
-        while (bytes && (got = fread(bytes + size, 1, capacity - size, stream)) > 0)
-            if ((size += got) == capacity)
-                bytes = realloc(bytes, capacity *= 2);
-        fclose(stream);
-        if (!bytes)
-            return 1;
-        LLVMFuzzerTestOneInput(bytes, size);
-        free(bytes);
-    }
-    printf("%d files: no failure\n", argc - 1);
-    return 0;
-}
-#endif
