@@ -9,10 +9,9 @@
  * exists: "panel_windows". "dots": one pixel of few images, each output a product of two rows. "openblas":
  * conv2d_blas.h. */
 #include "model/base/parallel.h"
-#include "model/base/status.h"
+#include "model/convolution.h"
 #include "model/conv2d_blas.h"
 #include "model/kernel_set.h"
-#include "model/kernels/conv_shape.h"
 #include "model/kernels/panel.h"
 #include "model/plan.h"
 
@@ -28,35 +27,6 @@ struct convolution {
     int64_t piece_channels; /* dots */
 };
 
-static int infer(struct vit_op *op)
-{
-    const struct vit_tensor *x = op->in[0], *w = op->in[1];
-    const int kernel = op->attr.kernel, stride = op->attr.stride, pad = op->attr.pad;
-    char a[VIT_SHAPE_TEXT], b[VIT_SHAPE_TEXT];
-    if (x->ndim != 4 || w->ndim != 4)
-        return vit_op_fail(op, "input %s and weight %s must have 4 dims", vit_shape_text(x, a), vit_shape_text(w, b));
-    if (kernel < 1 || stride < 1 || pad < 0)
-        return vit_op_fail(op, "kernel %d and stride %d must be at least 1, pad %d at least 0", kernel, stride, pad);
-    if (w->dim[1] != x->dim[1] || w->dim[2] != kernel || w->dim[3] != kernel)
-        return vit_op_fail(op, "weight %s must be (outputs, %lld, %d, %d) for input %s", vit_shape_text(w, a),
-                           (long long)x->dim[1], kernel, kernel, vit_shape_text(x, b));
-    if (op->n_in > 2 && (op->in[2]->ndim != 1 || op->in[2]->dim[0] != w->dim[0]))
-        return vit_op_fail(op, "bias %s must be (%lld,)", vit_shape_text(op->in[2], a), (long long)w->dim[0]);
-    if (x->dim[2] + 2 * pad < kernel || x->dim[3] + 2 * pad < kernel)
-        return vit_op_fail(op, "input %s with pad %d is smaller than the kernel %d", vit_shape_text(x, a), pad, kernel);
-    const int64_t dim[4] = {x->dim[0], w->dim[0], (x->dim[2] + 2 * pad - kernel) / stride + 1,
-                            (x->dim[3] + 2 * pad - kernel) / stride + 1};
-    vit_op_shape(op, 4, dim);
-    return VIT_OK;
-}
-
-static void count(const struct vit_op *op, struct vit_cost *cost)
-{
-    const int64_t outputs = vit_numel(op->out[0]);
-    cost->macs = outputs * (vit_numel(op->in[1]) / op->in[1]->dim[0]);
-    cost->flops = 2 * cost->macs + (op->n_in > 2 ? outputs : 0);
-}
-
 static struct convolution describe(const struct vit_op *op)
 {
     const struct vit_tensor *x = op->in[0], *y = op->out[0];
@@ -64,17 +34,10 @@ static struct convolution describe(const struct vit_op *op)
                             .w = op->in[1]->data,
                             .bias = op->n_in > 2 ? op->in[2]->data : NULL,
                             .y = y->data,
-                            .shape = {[VIT_CONV_CHANNELS] = x->dim[1],
-                                      [VIT_CONV_HEIGHT] = x->dim[2],
-                                      [VIT_CONV_WIDTH] = x->dim[3],
-                                      [VIT_CONV_OUT_HEIGHT] = y->dim[2],
-                                      [VIT_CONV_OUT_WIDTH] = y->dim[3],
-                                      [VIT_CONV_KERNEL] = op->attr.kernel,
-                                      [VIT_CONV_STRIDE] = op->attr.stride,
-                                      [VIT_CONV_PAD] = op->attr.pad},
                             .out_channels = y->dim[1],
                             .k = x->dim[1] * op->attr.kernel * op->attr.kernel,
                             .columns = y->dim[0] * y->dim[2] * y->dim[3]};
+    vit_convolution_sizes(op, c.shape);
     /* The ends of rows mean nothing to 1x1 windows: one long row is packed in longer runs. */
     if (op->attr.kernel == 1 && op->attr.stride == 1 && op->attr.pad == 0) {
         c.shape[VIT_CONV_WIDTH] = c.shape[VIT_CONV_OUT_WIDTH] = x->dim[2] * x->dim[3];
@@ -200,6 +163,6 @@ const struct vit_op_def vit_op_conv2d = {.name = "conv2d",
                                          .min_in = 2,
                                          .max_in = 3,
                                          .outputs = 1,
-                                         .infer = infer,
-                                         .cost = count,
+                                         .infer = vit_convolution_infer,
+                                         .cost = vit_convolution_cost,
                                          .cpu = kernels};

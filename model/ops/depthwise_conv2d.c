@@ -4,12 +4,9 @@
  * stride + 1. Attributes: kernel (1 to 7), stride, pad. MACs: B * C * Ho * Wo * k * k; FLOPs: 2 MACs + one per output
  * with a bias. The arithmetic is in model/kernels/depthwise.c. */
 #include "model/base/parallel.h"
-#include "model/base/status.h"
+#include "model/convolution.h"
 #include "model/kernel_set.h"
-#include "model/kernels/conv_shape.h"
 #include "model/plan.h"
-
-enum { MAX_KERNEL = 7 };
 
 struct planes {
     const vit_real *x, *w, *bias;
@@ -19,36 +16,6 @@ struct planes {
     int64_t piece;           /* planes per piece */
 };
 
-static int infer(struct vit_op *op)
-{
-    const struct vit_tensor *x = op->in[0], *w = op->in[1];
-    const int kernel = op->attr.kernel, stride = op->attr.stride, pad = op->attr.pad;
-    char a[VIT_SHAPE_TEXT], b[VIT_SHAPE_TEXT];
-    if (x->ndim != 4 || w->ndim != 4)
-        return vit_op_fail(op, "input %s and weight %s must have 4 dims", vit_shape_text(x, a), vit_shape_text(w, b));
-    if (kernel < 1 || kernel > MAX_KERNEL || stride < 1 || pad < 0)
-        return vit_op_fail(op, "kernel %d must be 1 to %d, stride %d at least 1, pad %d at least 0", kernel, MAX_KERNEL,
-                           stride, pad);
-    if (w->dim[0] != x->dim[1] || w->dim[1] != 1 || w->dim[2] != kernel || w->dim[3] != kernel)
-        return vit_op_fail(op, "weight %s must be (%lld, 1, %d, %d) for input %s", vit_shape_text(w, a),
-                           (long long)x->dim[1], kernel, kernel, vit_shape_text(x, b));
-    if (op->n_in > 2 && (op->in[2]->ndim != 1 || op->in[2]->dim[0] != w->dim[0]))
-        return vit_op_fail(op, "bias %s must be (%lld,)", vit_shape_text(op->in[2], a), (long long)w->dim[0]);
-    if (x->dim[2] + 2 * pad < kernel || x->dim[3] + 2 * pad < kernel)
-        return vit_op_fail(op, "input %s with pad %d is smaller than the kernel %d", vit_shape_text(x, a), pad, kernel);
-    const int64_t dim[4] = {x->dim[0], x->dim[1], (x->dim[2] + 2 * pad - kernel) / stride + 1,
-                            (x->dim[3] + 2 * pad - kernel) / stride + 1};
-    vit_op_shape(op, 4, dim);
-    return VIT_OK;
-}
-
-static void count(const struct vit_op *op, struct vit_cost *cost)
-{
-    const int64_t outputs = vit_numel(op->out[0]);
-    cost->macs = outputs * op->attr.kernel * op->attr.kernel;
-    cost->flops = 2 * cost->macs + (op->n_in > 2 ? outputs : 0);
-}
-
 static struct planes describe(const struct vit_op *op)
 {
     const struct vit_tensor *x = op->in[0], *y = op->out[0];
@@ -56,15 +23,9 @@ static struct planes describe(const struct vit_op *op)
                        .w = op->in[1]->data,
                        .bias = op->n_in > 2 ? op->in[2]->data : NULL,
                        .y = y->data,
-                       .shape = {[VIT_CONV_HEIGHT] = x->dim[2],
-                                 [VIT_CONV_WIDTH] = x->dim[3],
-                                 [VIT_CONV_OUT_HEIGHT] = y->dim[2],
-                                 [VIT_CONV_OUT_WIDTH] = y->dim[3],
-                                 [VIT_CONV_KERNEL] = op->attr.kernel,
-                                 [VIT_CONV_STRIDE] = op->attr.stride,
-                                 [VIT_CONV_PAD] = op->attr.pad},
                        .channels = x->dim[1],
                        .total = x->dim[0] * x->dim[1]};
+    vit_convolution_sizes(op, p.shape);
     /* The padding of a plane costs about as much as 8 taps. */
     enum { PIECE_MACS = 500000 };
     const int64_t plane_macs = y->dim[2] * y->dim[3] * (op->attr.kernel * op->attr.kernel + 8);
@@ -119,6 +80,6 @@ const struct vit_op_def vit_op_depthwise_conv2d = {.name = "depthwise_conv2d",
                                                    .min_in = 2,
                                                    .max_in = 3,
                                                    .outputs = 1,
-                                                   .infer = infer,
-                                                   .cost = count,
+                                                   .infer = vit_convolution_infer,
+                                                   .cost = vit_convolution_cost,
                                                    .cpu = kernels};

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz_idx.c - libFuzzer target: any bytes, taken as an idx file in memory and as a file that may be compressed, must
- * give either all values or one message. With -DVIT_FUZZ_REPLAY it is a plain program that runs the files given as
- * arguments. */
+ * give either all values or one message. The program also runs files that it is given as arguments. */
 #include "model/base/status.h"
 #include "model/data/idx.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz_image.c - libFuzzer target: any bytes must give either an image, all of whose pixels were written, or one
- * message. With -DVIT_FUZZ_REPLAY it is a plain program that runs the files given as arguments. */
+ * message. The program also runs files that it is given as arguments. */
 #include "model/base/status.h"
 #include "model/data/preprocess.h"
 
@@ -43,28 +43,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     vit_image_close(&image);
     return 0;
 }
-
-#ifdef VIT_FUZZ_REPLAY
-int main(int argc, char **argv)
-{
-    for (int i = 1; i < argc; i++) {
-        FILE *stream = fopen(argv[i], "rb");
-        if (!stream) {
-            perror(argv[i]);
-            return 1;
-        }
-        size_t capacity = 1 << 20, size = 0, got;
-        uint8_t *bytes = malloc(capacity);
-        while (bytes && (got = fread(bytes + size, 1, capacity - size, stream)) > 0)
-            if ((size += got) == capacity)
-                bytes = realloc(bytes, capacity *= 2);
-        fclose(stream);
-        if (!bytes)
-            return 1;
-        LLVMFuzzerTestOneInput(bytes, size);
-        free(bytes);
-    }
-    printf("%d files: no failure\n", argc - 1);
-    return 0;
-}
-#endif
