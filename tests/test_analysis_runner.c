@@ -49,7 +49,6 @@ static void test_runner_times_for_at_least_so_long(void **state)
         sum += times[i];
     /* A first run much slower than the others may exhaust the room for times a little early. */
     assert_true(sum > 0.5 * 0.05e9);
-    assert_true(n > 1);
     free(times);
     vit_instance_close(&instance);
 }
