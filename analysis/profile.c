@@ -18,6 +18,21 @@ static void model_folder(char *path, size_t size, const char *folder, const stru
         snprintf(path, size, "%s/%s", folder, options->argument[index]);
 }
 
+static const struct vit_column headline_columns[] = {
+    {"model", VIT_TEXT, "", "model"},
+    {"graph", VIT_TEXT, "", "variant of the graph"},
+    {"batch", VIT_INT, "", "images per forward"},
+    {"image_size", VIT_INT, "", "side of the input in pixels"},
+    {"threads", VIT_INT, "", "threads"},
+    {"images_per_s", VIT_REAL, "", "of plain runs: batch / median time"},
+    {"forward_ns", VIT_REAL, "ns", "median time of a plain forward"},
+    {"overhead_pct", VIT_REAL, "%", "instrumented / plain - 1, median over pairs"},
+    {"explained_pct", VIT_REAL, "%", "operators' sum / instrumented run, median"},
+    {"repeats", VIT_INT, "", "pairs of runs"},
+};
+enum { N_HEADLINE = sizeof headline_columns / sizeof headline_columns[0] };
+static const struct vit_schema headline_schema = {"models", 1, N_HEADLINE, headline_columns};
+
 /* What the models of one run share. */
 struct report {
     const struct vit_options *options;
@@ -26,7 +41,22 @@ struct report {
     struct vit_schema_builder schema;
     struct vit_sink rows; /* on stdout, where the form is not for readers */
     bool has_rows;
+    struct vit_cell headline[VIT_MAX_ARGUMENTS][N_HEADLINE];
+    int n_headline;
 };
+
+static void add_headline(struct report *report, const struct vit_profile *p)
+{
+    const char *graph = report->options->graph;
+    const struct vit_cell row[N_HEADLINE] = {
+        vit_text(p->instance.model->name), vit_text(graph ? graph : "eager"),
+        vit_int(p->instance.graph.batch),  vit_int(p->instance.graph.input->dim[2]),
+        vit_int(p->instance.plan.threads), vit_real_cell(p->instance.graph.batch * 1e9 / p->plain.median),
+        vit_real_cell(p->plain.median),    vit_real_cell(100 * p->overhead),
+        vit_real_cell(100 * p->explained), vit_int(p->measurement.n_repeat),
+    };
+    memcpy(report->headline[report->n_headline++], row, sizeof row);
+}
 
 static int profile_model(struct report *report, const char *model, const char *folder)
 {
@@ -43,6 +73,7 @@ static int profile_model(struct report *report, const char *model, const char *f
     if (status == VIT_OK && vit_plot_available())
         status = vit_profile_draw(&profile, folder);
     vit_run_info_profile(&report->json, &profile, folder);
+    add_headline(report, &profile);
     vit_profile_close(&profile);
     return status;
 }
@@ -70,13 +101,46 @@ static int write_run(struct vit_json *json, const char *folder, int status)
     return status == VIT_OK ? written : vit_fail(status, "%s", message);
 }
 
+static int put_headlines(const struct report *report, struct vit_sink *sink)
+{
+    for (int i = 0; i < report->n_headline; i++) {
+        int status = vit_sink_write(sink, report->headline[i]);
+        if (status != VIT_OK) {
+            vit_sink_abort(sink);
+            return status;
+        }
+    }
+    return vit_sink_close(sink);
+}
+
+/* models.csv, and the same for readers where there are several to compare. */
+static int write_headlines(const struct report *report, const char *folder)
+{
+    char path[4200];
+    struct vit_sink sink;
+    const struct vit_sink_def *csv;
+    snprintf(path, sizeof path, "%s/models.csv", folder);
+    int status = vit_sink_find(&csv, "csv");
+    if (status == VIT_OK)
+        status = vit_sink_open(&sink, csv, &headline_schema, &(struct vit_sink_target){.path = path});
+    if (status == VIT_OK)
+        status = put_headlines(report, &sink);
+    if (status != VIT_OK || report->has_rows || report->n_headline < 2)
+        return status;
+    status = vit_output_open(&sink, report->options, &headline_schema, NULL);
+    if (status == VIT_OK)
+        status = put_headlines(report, &sink);
+    printf("\n");
+    return status;
+}
+
 static void tell(const struct vit_options *options, const char *folder)
 {
     if (!vit_output_is_table(options))
         return;
     const char *of = options->n_argument == 1 ? "" : "MODEL/";
-    printf("results in %s: run.json, %soperators.csv, %ssummary.csv, %sclasses.csv, %sblocks.csv\n", folder, of, of, of,
-           of);
+    printf("results in %s: run.json, models.csv, %soperators.csv, %ssummary.csv, %sclasses.csv, %sblocks.csv\n", folder,
+           of, of, of, of);
     if (vit_plot_available())
         printf("figures in %s: %sclass_share, %sblock_time, %sroofline (.svg, .png)\n", folder, of, of, of);
     else
@@ -136,6 +200,8 @@ static int run(const struct vit_options *options)
     }
     status = close_report(&report, folder, status);
     if (status == VIT_OK)
+        status = write_headlines(&report, folder);
+    if (status == VIT_OK)
         tell(options, folder);
     return status;
 }
@@ -146,8 +212,9 @@ const struct vit_command vit_command_profile = {
     .summary = "tell operator by operator where time and bytes go",
     .detail =
         "Prints the time by class of operators and the costliest operators, and writes a run folder: operators.csv\n"
-        "(raw, one row per operator and repeat), summary.csv, classes.csv, blocks.csv, run.json and figures; with\n"
-        "several models one folder for each. The headline is of runs without probes; bytes are compulsory\n"
+        "(raw, one row per operator and repeat), summary.csv, classes.csv, blocks.csv, models.csv, run.json and\n"
+        "figures; with several models one folder for each. The headline is of runs without probes; bytes are "
+        "compulsory\n"
         "(analytic): each input once, each output once.\n\n"
         "  vitscope profile deit_tiny\n"
         "  vitscope profile deit_tiny swin_tiny efficientvit_m4 --batch 16 --data fashion-mnist --out runs/three\n"
