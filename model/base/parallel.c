@@ -26,6 +26,7 @@ struct vit_parallel {
     int64_t pieces;
     _Atomic int64_t next;   /* first piece nobody has taken */
     atomic_int running;     /* workers that have not finished this generation */
+    atomic_int sleeping;    /* workers that may be waiting on `wake` */
     atomic_uint generation; /* grows by one with each job */
     bool stop;
     pthread_mutex_t mutex;
@@ -60,9 +61,12 @@ static unsigned wait_for_job(struct vit_parallel *pool, unsigned seen)
             return now;
         pause_briefly();
     }
+    /* Either this sees the new generation, or publish() sees a sleeper: both orders are sequentially consistent. */
     pthread_mutex_lock(&pool->mutex);
-    while (atomic_load_explicit(&pool->generation, memory_order_acquire) == seen)
+    atomic_fetch_add(&pool->sleeping, 1);
+    while (atomic_load(&pool->generation) == seen)
         pthread_cond_wait(&pool->wake, &pool->mutex);
+    atomic_fetch_sub(&pool->sleeping, 1);
     pthread_mutex_unlock(&pool->mutex);
     return atomic_load_explicit(&pool->generation, memory_order_acquire);
 }
@@ -81,10 +85,13 @@ static void *work(void *argument)
     }
 }
 
+/* Takes the lock only when a worker sleeps: operators that follow each other closely never do. */
 static void publish(struct vit_parallel *pool)
 {
+    atomic_fetch_add(&pool->generation, 1);
+    if (atomic_load(&pool->sleeping) == 0)
+        return;
     pthread_mutex_lock(&pool->mutex);
-    atomic_fetch_add_explicit(&pool->generation, 1, memory_order_release);
     pthread_cond_broadcast(&pool->wake);
     pthread_mutex_unlock(&pool->mutex);
 }
