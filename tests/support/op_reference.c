@@ -158,23 +158,31 @@ static struct result layer_norm(struct vit_op_reference *r, const int64_t *i)
 }
 
 /* Relative: the argument of the exponential is rounded relative to its size, the sum as any sum. */
+static void softmax_row(struct vit_op_reference *r, int64_t row)
+{
+    const struct vit_tensor *x = r->op->in[0];
+    const int64_t n = x->dim[x->ndim - 1];
+    if (r->softmax.next == row + 1)
+        return;
+    r->softmax.next = row + 1;
+    r->softmax.largest = -INFINITY;
+    r->softmax.sum = 0;
+    for (int64_t k = 0; k < n; k++)
+        r->softmax.largest = fmax(r->softmax.largest, item(x, row * n + k));
+    for (int64_t k = 0; k < n; k++)
+        r->softmax.sum += exp(item(x, row * n + k) - r->softmax.largest);
+}
+
 static struct result softmax(struct vit_op_reference *r, const int64_t *i)
 {
     const struct vit_tensor *x = r->op->in[0];
-    int64_t row[VIT_MAX_DIMS] = {0}, n = x->dim[x->ndim - 1];
-    double largest = -INFINITY, sum = 0;
-    for (int a = 0; a < x->ndim; a++)
-        row[a] = i[a];
-    for (int64_t k = 0; k < n; k++) {
-        row[x->ndim - 1] = k;
-        largest = fmax(largest, at(x, row));
-    }
-    for (int64_t k = 0; k < n; k++) {
-        row[x->ndim - 1] = k;
-        sum += exp(at(x, row) - largest);
-    }
-    double value = exp(at(x, i) - largest) / sum;
-    return (struct result){value, value * (8 + sqrt((double)n) + 2 * (largest - at(x, i))) + UNDERFLOW_SLACK};
+    int64_t row = 0;
+    for (int a = 0; a < x->ndim - 1; a++)
+        row = row * x->dim[a] + i[a];
+    softmax_row(r, row);
+    double below = r->softmax.largest - at(x, i), value = exp(-below) / r->softmax.sum;
+    double rounding = 8 + sqrt((double)x->dim[x->ndim - 1]) + 2 * below;
+    return (struct result){value, value * rounding + UNDERFLOW_SLACK};
 }
 
 /* b, its dims aligned to the right of a's, an axis of length 1 repeated. */

@@ -8,6 +8,10 @@
 struct vit_op_reference {
     const struct vit_op *op; /* its inputs hold values */
     int64_t macs;            /* multiply-adds that were made, those with padding included */
+    struct {
+        int64_t next; /* one more than the row's number; 0: none yet */
+        double largest, sum;
+    } softmax; /* of the row that was asked for last: elements come row by row */
 };
 
 /* Element `index` of output `output`. *slack is how far a right implementation may be away, in units of the machine
