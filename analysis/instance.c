@@ -41,9 +41,14 @@ static int check_memory(const struct vit_plan *plan)
 
 int vit_instance_open(struct vit_instance *instance, const char *model, const struct vit_instance_options *options)
 {
-    *instance = (struct vit_instance){.model = vit_model_find(model), .options = *options};
-    if (!instance->model)
-        return VIT_EINVAL;
+    const struct vit_model_def *def = vit_model_find(model);
+    return def ? vit_instance_open_model(instance, def, options) : VIT_EINVAL;
+}
+
+int vit_instance_open_model(struct vit_instance *instance, const struct vit_model_def *model,
+                            const struct vit_instance_options *options)
+{
+    *instance = (struct vit_instance){.model = model, .options = *options};
     int status = vit_model_build(&instance->graph, instance->model, options->model);
     if (status == VIT_OK)
         status = vit_plan_build(&instance->plan, &instance->graph,

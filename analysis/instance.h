@@ -29,6 +29,10 @@ struct vit_instance {
 
 /* Weights are loaded and prepared; the input is the generated one. On failure nothing is left to close. */
 int vit_instance_open(struct vit_instance *instance, const char *model, const struct vit_instance_options *options);
+
+/* The same for a variant that need not be in the zoo; model must outlive the instance. */
+int vit_instance_open_model(struct vit_instance *instance, const struct vit_model_def *model,
+                            const struct vit_instance_options *options);
 void vit_instance_close(struct vit_instance *instance);
 
 /* Replaces the input by images of a file or dataset (model/data/dataset.h), preprocessed as the published evaluation of

@@ -32,23 +32,25 @@ void vit_verification_skip(struct vit_verification *v, const char *kind, const s
         vit_verification_tally(v, kind, 0)->note = why;
 }
 
-int vit_verification_open(const struct vit_verification *v, const struct cJSON *description, int batch,
-                          const char *weights, struct vit_instance *instance)
+int vit_verification_open(struct vit_verification *v, const struct cJSON *description, int batch, const char *weights,
+                          struct vit_instance *instance)
 {
-    const char *model = vit_fixture_text(description, "model");
     int64_t img = vit_fixture_integer(description, "img"), seed = vit_fixture_integer(description, "seed");
     int64_t classes = vit_fixture_integer(description, "classes");
-    if (!model || img < 1 || img > 4096 || classes < 1 || classes > 1000000)
-        return vit_fail(VIT_EFORMAT, "%s: \"model\", \"img\" or \"classes\" is missing or no proper value", v->path);
+    if (img < 1 || img > 4096 || classes < 1 || classes > 1000000 || seed < 0)
+        return vit_fail(VIT_EFORMAT, "%s: \"img\", \"classes\" or \"seed\" is missing or no proper value", v->path);
+    int status = vit_verification_model(v, description);
+    if (status != VIT_OK)
+        return status;
     struct vit_instance_options options = {
         .model = {.batch = batch, .img = (int)img, .classes = (int)classes, .graph = v->graph},
         .threads = v->threads,
         .kernel = v->kernel,
         .keep_taps = true,
         .weights = weights,
-        .seed = seed >= 0 ? (uint64_t)seed : 1,
+        .seed = (uint64_t)seed,
     };
-    int status = vit_instance_open(instance, model, &options);
+    status = vit_instance_open_model(instance, &v->model, &options);
     return status == VIT_OK ? VIT_OK : vit_fail_in(status == VIT_EINVAL ? VIT_EFORMAT : status, "%s", v->path);
 }
 

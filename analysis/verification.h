@@ -13,6 +13,7 @@ struct vit_verification {
     const char *kernel; /* implementations to prefer, or NULL */
     int threads;
     const struct cJSON *root;
+    struct vit_model_def model; /* of the fixture: a row of the zoo with the numbers that the file gives */
     struct vit_tally tally[VIT_MAX_TALLIES];
     int n_tally;
 };
@@ -33,9 +34,12 @@ int vit_verify_counts(struct vit_verification *v);
 int vit_verify_weights_file(struct vit_verification *v);
 int vit_verify_adamw(struct vit_verification *v);
 
+/* Fills v->model from "model", "family" and "config" of a description: a row of the zoo, or numbers of its own. */
+int vit_verification_model(struct vit_verification *v, const struct cJSON *description);
+
 /* Opens the fixture's model with its img, classes, batch and seed. */
-int vit_verification_open(const struct vit_verification *v, const struct cJSON *description, int batch,
-                          const char *weights, struct vit_instance *instance);
+int vit_verification_open(struct vit_verification *v, const struct cJSON *description, int batch, const char *weights,
+                          struct vit_instance *instance);
 
 /* Compares "counts" members of `counts` with the graph. */
 void vit_verification_counts(struct vit_tally *tally, const struct cJSON *counts, struct vit_graph *graph);

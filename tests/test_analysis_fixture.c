@@ -214,10 +214,12 @@ static void test_verification_refuses_improper_descriptions(void **state)
         "\"model\":\"deit_nano\",\"img\":64,\"classes\":10,\"eval\":[]",
         "\"model\":\"deit_nano\",\"img\":64,\"classes\":10,\"eval\":{\"batch\":0}",
         "\"model\":\"deit_nano\",\"img\":64,\"classes\":10,\"eval\":{\"batch\":1e30}",
+        "\"model\":\"another\",\"family\":\"deit\",\"config\":{\"embed_dim\":48,\"num_heads\":5},\"img\":64,"
+        "\"classes\":10,\"eval\":{\"batch\":1}",
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         char text[512];
-        snprintf(text, sizeof text, "{\"schema\":\"vit-fixture/1\",\"kind\":\"model\",%s}", wrong[i]);
+        snprintf(text, sizeof text, "{\"schema\":\"vit-fixture/1\",\"kind\":\"model\",\"seed\":1,%s}", wrong[i]);
         write_text(text);
         struct vit_verification v = {.path = path, .threads = 1};
         struct cJSON *root;
@@ -262,10 +264,10 @@ static void test_verification_survives_improper_records(void **state)
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         char text[1024];
-        snprintf(
-            text, sizeof text,
-            "{\"schema\":\"vit-fixture/1\",\"kind\":\"model\",\"model\":\"deit_nano\",\"img\":64,\"classes\":10,%s}",
-            wrong[i]);
+        snprintf(text, sizeof text,
+                 "{\"schema\":\"vit-fixture/"
+                 "1\",\"kind\":\"model\",\"model\":\"deit_nano\",\"seed\":1,\"img\":64,\"classes\":10,%s}",
+                 wrong[i]);
         cJSON *root = cJSON_Parse(text);
         assert_non_null(root);
         assert_true(verify(root) > 0);
@@ -338,6 +340,29 @@ static void test_verification_notices_another_seed(void **state)
     vit_fixture_close(root);
 }
 
+/* A model that is not in the zoo is built from the numbers of its "config". */
+static void test_verification_builds_models_of_other_names(void **state)
+{
+    (void)state;
+    static const char *const fixture[] = {"tests/fixtures/deit_nano_s1.json",
+                                          "tests/fixtures/efficientvit_nano_s1.json",
+                                          "tests/fixtures/swin_nano_s1.json"};
+    for (size_t i = 0; i < sizeof fixture / sizeof fixture[0]; i++) {
+        struct cJSON *root;
+        assert_ok(vit_fixture_open(&root, fixture[i]));
+        assert_non_null(cJSON_SetValuestring(cJSON_GetObjectItem(root, "model"), "another"));
+        assert_int_equal(verify(root), 0);
+        struct vit_verification v = {.path = "x.json", .graph = "eager", .threads = 1, .root = root};
+        struct vit_instance instance;
+        cJSON *family = cJSON_DetachItemFromObject(root, "family");
+        assert_fails(vit_verification_open(&v, root, 1, NULL, &instance), VIT_EFORMAT, "x.json: model \"another\"");
+        cJSON_Delete(family);
+        cJSON_AddStringToObject(root, "family", "vgg");
+        assert_fails(vit_verification_open(&v, root, 1, NULL, &instance), VIT_EFORMAT, "family \"vgg\" is unknown");
+        vit_fixture_close(root);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -353,6 +378,7 @@ int main(void)
         cmocka_unit_test(test_verification_survives_improper_records),
         cmocka_unit_test(test_verification_notices_a_changed_digit),
         cmocka_unit_test(test_verification_notices_another_seed),
+        cmocka_unit_test(test_verification_builds_models_of_other_names),
     };
     return cmocka_run_group_tests_name("analysis_fixture", tests, make_path, remove_path);
 }

@@ -35,8 +35,43 @@ const struct vit_model_def *vit_model_find(const char *name)
     return NULL;
 }
 
+const struct vit_model_family *vit_model_family_find(const char *name)
+{
+    static const struct vit_model_family *const family[] = {&vit_family_efficientvit, &vit_family_deit,
+                                                            &vit_family_swin};
+    for (size_t i = 0; i < sizeof family / sizeof family[0]; i++)
+        if (strcmp(family[i]->name, name) == 0)
+            return family[i];
+    vit_fail(VIT_EINVAL, "family \"%s\" is unknown; there are efficientvit, deit, swin", name);
+    return NULL;
+}
+
+/* Numbers that no network can have. */
+static int check_stages(const struct vit_model_def *model, const struct vit_model_config *c)
+{
+    if (c->stages < 1 || c->stages > VIT_MAX_STAGES || c->patch < 1 || c->ffn_ratio < 1)
+        return vit_fail(VIT_EINVAL, "%s: %d stages (1 to %d), patch %d, ffn_ratio %d (at least 1)", model->name,
+                        c->stages, VIT_MAX_STAGES, c->patch, c->ffn_ratio);
+    for (int i = 0; i < c->stages; i++) {
+        if (c->embed_dim[i] < 1 || c->depth[i] < 0 || c->depth[i] > 1000 || c->heads[i] < 1 ||
+            c->embed_dim[i] % c->heads[i])
+            return vit_fail(VIT_EINVAL, "%s: stage %d: width %d, depth %d, heads %d: heads must divide the width",
+                            model->name, i, c->embed_dim[i], c->depth[i], c->heads[i]);
+        if (c->key_dim && c->heads[i] > VIT_MAX_HEADS_KERNELS)
+            return vit_fail(VIT_EINVAL, "%s: stage %d: %d heads in a cascade, at most %d", model->name, i, c->heads[i],
+                            VIT_MAX_HEADS_KERNELS);
+        for (int h = 0; c->key_dim && h < c->heads[i]; h++)
+            if (c->kernels[h] < 1 || c->kernels[h] % 2 == 0)
+                return vit_fail(VIT_EINVAL, "%s: kernel %d of head %d must be odd", model->name, c->kernels[h], h);
+    }
+    return VIT_OK;
+}
+
 static int check(const struct vit_model_def *model, const struct vit_model_config *c, int batch)
 {
+    int status = check_stages(model, c);
+    if (status != VIT_OK)
+        return status;
     if (batch < 1)
         return vit_fail(VIT_EINVAL, "batch %d: must be at least 1", batch);
     if (c->classes < 1)

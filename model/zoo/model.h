@@ -43,6 +43,9 @@ extern const int vit_n_models;
 /* NULL, with a message that lists near names, if there is none. */
 const struct vit_model_def *vit_model_find(const char *name);
 
+/* NULL, with a message that lists them, if there is no such family. */
+const struct vit_model_family *vit_model_family_find(const char *name);
+
 /* What to build; zeroes mean the variant's own numbers. */
 struct vit_model_options {
     int batch; /* 0: 1 */
