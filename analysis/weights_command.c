@@ -117,8 +117,9 @@ const struct vit_command vit_command_weights = {
     .arguments = "list|check|recognise|make [MODEL] FILE",
     .summary = "list, check, recognise and make weight files (safetensors)",
     .detail =
-        "check loads the file into the model and tells what is missing, unexpected or of another shape; make writes\n"
-        "the weights that are generated from --seed.\n\n"
+        "list prints the tensors of the file; check loads it into the model and tells what is missing, unexpected or\n"
+        "of another shape; recognise tells from the tensors which model the file is for; make writes the weights that\n"
+        "are generated from --seed.\n\n"
         "  vitscope weights list model.safetensors\n"
         "  vitscope weights check swin_tiny model.safetensors\n"
         "  vitscope weights recognise model.safetensors\n"
