@@ -214,8 +214,8 @@ static void test_verification_refuses_improper_descriptions(void **state)
         "\"model\":\"deit_nano\",\"img\":64,\"classes\":10,\"eval\":[]",
         "\"model\":\"deit_nano\",\"img\":64,\"classes\":10,\"eval\":{\"batch\":0}",
         "\"model\":\"deit_nano\",\"img\":64,\"classes\":10,\"eval\":{\"batch\":1e30}",
-        "\"model\":\"another\",\"family\":\"deit\",\"config\":{\"embed_dim\":48,\"num_heads\":5},\"img\":64,"
-        "\"classes\":10,\"eval\":{\"batch\":1}",
+        ("\"model\":\"another\",\"family\":\"deit\",\"config\":{\"embed_dim\":48,\"num_heads\":5},\"img\":64,"
+         "\"classes\":10,\"eval\":{\"batch\":1}"),
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         char text[512];

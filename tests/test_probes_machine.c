@@ -44,12 +44,13 @@ static void test_machine_ceilings_are_measured(void **state)
     const struct vit_ceilings *const both[] = {&m.single, &m.all};
     for (int i = 0; i < 2; i++) {
         assert_int_equal(both[i]->threads, i + 1);
-        /* a core of 2005 does 1 GFLOP/s and 1 GB/s; no two cores reach 2000 of either */
-        assert_true(both[i]->gflops_fma > 0.1 && both[i]->gflops_fma < 2000);
-        assert_true(both[i]->gflops_gemm > 0.1 && both[i]->gflops_gemm < 2000);
+        /* a core of 2005 does 1 GFLOP/s and 1 GB/s, a hundredth of it under valgrind on a busy machine; no two cores
+         * reach 2000 of either */
+        assert_true(both[i]->gflops_fma > 0.001 && both[i]->gflops_fma < 2000);
+        assert_true(both[i]->gflops_gemm > 0.001 && both[i]->gflops_gemm < 2000);
         assert_true(both[i]->gflops >= both[i]->gflops_fma && both[i]->gflops >= both[i]->gflops_gemm);
-        assert_true(both[i]->read_gbs > 0.1 && both[i]->read_gbs < 2000);
-        assert_true(both[i]->triad_gbs > 0.1 && both[i]->triad_gbs < 2000);
+        assert_true(both[i]->read_gbs > 0.001 && both[i]->read_gbs < 2000);
+        assert_true(both[i]->triad_gbs > 0.001 && both[i]->triad_gbs < 2000);
         assert_close(vit_ridge_point(both[i]), both[i]->gflops / both[i]->read_gbs, 1e-12);
         assert_non_null(strstr(both[i]->source, i ? "2 threads; read of" : "1 thread; read of"));
         assert_true(strlen(both[i]->source) <= 48); /* fits under a figure */
