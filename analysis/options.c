@@ -115,7 +115,7 @@ static int parse_option(struct vit_options *options, const char *takes, char *co
         return vit_fail(VIT_EINVAL, "--%s takes no value", def->name);
     if (def->argument && !equal && left < 2)
         return vit_fail(VIT_EINVAL, "--%s needs a value: --%s %s", def->name, def->name, def->argument);
-    int status = set(options, def, !def->argument ? NULL : equal ? equal + 1 : argv[1]);
+    int status = set(options, def, !def->argument ? "" : equal ? equal + 1 : argv[1]);
     if (status != VIT_OK)
         return status;
     return def->argument && !equal ? 2 : 1;

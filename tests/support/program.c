@@ -31,12 +31,12 @@ const char *program_path(const char *name)
     enum { MOST = 64 };
     static char path[MOST][256];
     char text[256];
-    int i = 0;
     snprintf(text, sizeof text, "%s/%.100s", program_folder, name);
-    while (i < MOST && *path[i] && strcmp(path[i], text) != 0)
-        i++;
-    assert_true(i < MOST);
-    return strcpy(path[i], text);
+    for (int i = 0; i < MOST; i++)
+        if (!*path[i] || strcmp(path[i], text) == 0)
+            return strcpy(path[i], text);
+    fail_msg("more than %d paths", MOST);
+    return NULL;
 }
 
 void program_write(const char *name, const char *text)
