@@ -62,6 +62,11 @@ static const struct vit_column columns[] = {
     {"memory_bound", VIT_INT, "", "1: memory-bound in the paper's figure"},
     {"time_ns", VIT_REAL, "ns", "time of one forward; empty for the paper"},
     {"operators", VIT_INT, "", "operators; empty for the paper"},
+    {"graph", VIT_TEXT, "", "variant of the graph; empty for the paper, as what follows"},
+    {"batch", VIT_INT, "", "images per forward"},
+    {"image_size", VIT_INT, "", "side of the input in pixels"},
+    {"threads", VIT_INT, "", "threads"},
+    {"repeats", VIT_INT, "", "runs that the times are medians of"},
 };
 static const struct vit_schema schema = {"memory_bound", 1, sizeof columns / sizeof columns[0], columns};
 
@@ -81,6 +86,7 @@ struct shares {
     double paper[N_CLASSES], here[N_CLASSES], time_ns[N_CLASSES];
     int operators[N_CLASSES];
     double images_per_s;
+    int batch, image_size, repeats;
 };
 
 enum { MOST_MODELS = 32 };
@@ -169,8 +175,14 @@ static int measure(struct study *study, struct vit_json *json, const char *name,
     }
     for (int i = 0; i < N_CLASSES; i++)
         s->here[i] = 100 * s->time_ns[i] / profile.total_ns;
+    s->batch = profile.instance.graph.batch;
+    s->image_size = (int)profile.instance.graph.input->dim[2];
+    s->repeats = profile.measurement.n_repeat;
     s->images_per_s = profile.instance.graph.batch * 1e9 / profile.plain.median;
     vit_profile_settings(&profile, study->settings, sizeof study->settings);
+    char *repeats = strstr(study->settings, ", median of"); /* differs from model to model */
+    if (repeats)
+        strcpy(repeats, ", medians");
     status = vit_profile_write(&profile, folder);
     vit_run_info_profile(json, &profile, folder);
     vit_profile_close(&profile);
@@ -178,8 +190,9 @@ static int measure(struct study *study, struct vit_json *json, const char *name,
     return status;
 }
 
-static int write_model(struct vit_sink *sink, const struct shares *s, bool paper)
+static int write_model(struct vit_sink *sink, const struct study *study, const struct shares *s, bool paper)
 {
+    const char *graph = study->options->graph ? study->options->graph : "eager";
     int status = VIT_OK;
     for (int i = 0; i < N_CLASSES && status == VIT_OK; i++) {
         struct vit_cell row[] = {vit_text(s->model),
@@ -188,9 +201,29 @@ static int write_model(struct vit_sink *sink, const struct shares *s, bool paper
                                  vit_real_cell(paper ? s->paper[i] : s->here[i]),
                                  vit_int(paper_class[i].memory_bound),
                                  paper ? vit_absent() : vit_real_cell(s->time_ns[i]),
-                                 paper ? vit_absent() : vit_int(s->operators[i])};
+                                 paper ? vit_absent() : vit_int(s->operators[i]),
+                                 paper ? vit_absent() : vit_text(graph),
+                                 paper ? vit_absent() : vit_int(s->batch),
+                                 paper ? vit_absent() : vit_int(s->image_size),
+                                 paper ? vit_absent() : vit_int(study->options->threads),
+                                 paper ? vit_absent() : vit_int(s->repeats)};
         status = vit_sink_write(sink, row);
     }
+    return status;
+}
+
+static int put_shares(const struct study *study, struct vit_sink *sink)
+{
+    int status = VIT_OK;
+    for (int i = 0; i < study->n && status == VIT_OK; i++) {
+        if (study->model[i].has_paper)
+            status = write_model(sink, study, &study->model[i], true);
+        if (status == VIT_OK)
+            status = write_model(sink, study, &study->model[i], false);
+    }
+    if (status == VIT_OK)
+        return vit_sink_close(sink);
+    vit_sink_abort(sink);
     return status;
 }
 
@@ -203,18 +236,15 @@ static int write_shares(const struct study *study)
     int status = vit_sink_find(&csv, "csv");
     if (status == VIT_OK)
         status = vit_sink_open(&sink, csv, &schema, &(struct vit_sink_target){.path = path});
-    if (status != VIT_OK)
-        return status;
-    for (int i = 0; i < study->n && status == VIT_OK; i++) {
-        if (study->model[i].has_paper)
-            status = write_model(&sink, &study->model[i], true);
-        if (status == VIT_OK)
-            status = write_model(&sink, &study->model[i], false);
-    }
-    if (status == VIT_OK)
-        return vit_sink_close(&sink);
-    vit_sink_abort(&sink);
-    return status;
+    return status == VIT_OK ? put_shares(study, &sink) : status;
+}
+
+/* What CSV and JSON on stdout hold: the rows of the figure. */
+static int print_shares(const struct study *study)
+{
+    struct vit_sink sink;
+    int status = vit_output_open(&sink, study->options, &schema, NULL);
+    return status == VIT_OK ? put_shares(study, &sink) : status;
 }
 
 static int write_class_map(const struct study *study)
@@ -303,19 +333,18 @@ static int print_summary(const struct study *study)
 
 static int print(const struct study *study)
 {
-    bool table = vit_output_is_table(study->options);
+    if (!vit_output_is_table(study->options))
+        return print_shares(study);
+    printf("Fig. 2 of arXiv 2305.07027: share of run time by class of operators\n"
+           "paper: one GPU (batch and precision not told), PyTorch; here: %s\n\n",
+           study->settings);
+    print_class_map();
     int status = VIT_OK;
-    if (table) {
-        printf("Fig. 2 of arXiv 2305.07027: share of run time by class of operators\n"
-               "paper: one GPU (batch and precision not told), PyTorch; here: %s\n\n",
-               study->settings);
-        print_class_map();
-    }
-    for (int i = 0; table && i < study->n && status == VIT_OK; i++)
+    for (int i = 0; i < study->n && status == VIT_OK; i++)
         status = print_classes(study, &study->model[i]);
     if (status == VIT_OK)
         status = print_summary(study);
-    if (status != VIT_OK || !table)
+    if (status != VIT_OK)
         return status;
     printf("\nresults in %s: memory_bound.csv, class_map.csv, run.json, MODEL/operators.csv and more\n", study->folder);
     if (vit_plot_available())
@@ -327,16 +356,18 @@ static int print(const struct study *study)
 
 static int draw(const struct study *study)
 {
-    char data[4200], output[4200], subtitle[400];
+    char data[4200], output[4200], subtitle[400], width[16];
     snprintf(data, sizeof data, "%s/memory_bound.csv", study->folder);
     snprintf(output, sizeof output, "%s/memory_bound", study->folder);
+    snprintf(width, sizeof width, "%d", study->n > 3 ? 350 + 170 * study->n : 860); /* room for each model's bars */
     snprintf(subtitle, sizeof subtitle, "paper: GPU, PyTorch; here: %s", study->settings);
     const struct vit_plot_variable variable[] = {
         {"data", data, VIT_PLOT_PATH},
         {"title", "Run time by class of operators, memory-bound in red", VIT_PLOT_TEXT},
-        {"subtitle", subtitle, VIT_PLOT_TEXT}};
+        {"subtitle", subtitle, VIT_PLOT_TEXT},
+        {"width", width, VIT_PLOT_NUMBER}};
     return vit_plot_draw(
-        &(struct vit_plot){.figure = "memory_bound", .output = output, .variable = variable, .n_variable = 3});
+        &(struct vit_plot){.figure = "memory_bound", .output = output, .variable = variable, .n_variable = 4});
 }
 
 static int write_results(const struct study *study, struct vit_json *json)

@@ -9,7 +9,7 @@
 static const struct vit_column columns[] = {
     {"model", VIT_TEXT, "", "name"},
     {"family", VIT_TEXT, "", "efficientvit, deit, swin"},
-    {"img", VIT_INT, "", "side of the input in pixels"},
+    {"image_size", VIT_INT, "", "side of the input in pixels"},
     {"depth", VIT_INT, "", "attention blocks"},
     {"heads", VIT_TEXT, "", "attention heads by stage"},
     {"width", VIT_TEXT, "", "embedding width by stage"},

@@ -34,6 +34,9 @@ int vit_profile_open(struct vit_profile *profile, const char *model, const struc
                      const struct vit_machine *machine);
 void vit_profile_close(struct vit_profile *profile);
 
+/* How long and how often a profile measures: the options over the defaults. */
+struct vit_protocol vit_profile_protocol(const struct vit_options *options);
+
 /* Name of the group that a step belongs to; text has room for 64 bytes. */
 typedef const char *(*vit_profile_key)(const struct vit_step *step, char *text);
 

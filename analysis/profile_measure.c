@@ -15,13 +15,13 @@ static int open_session(struct vit_session *session, const struct vit_plan *plan
 {
     char text[512];
     const char *name[VIT_MAX_PROBES] = {"wall_time"};
-    int n = 1;
+    int n = 1, listed = 0;
     if (strlen(list) >= sizeof text)
         return vit_fail(VIT_EINVAL, "--probes: the list is longer than %zu characters", sizeof text - 1);
     strcpy(text, list);
     char *rest = NULL;
     for (char *item = strtok_r(text, ",", &rest); item; item = strtok_r(NULL, ",", &rest)) {
-        if (strcmp(item, "wall_time") == 0)
+        if (strcmp(item, "wall_time") == 0 && !listed++)
             continue;
         if (n == VIT_MAX_PROBES)
             return vit_fail(VIT_EINVAL, "--probes: more than %d", VIT_MAX_PROBES);
@@ -63,12 +63,17 @@ static int summarise(struct vit_profile *p)
     return VIT_OK;
 }
 
+struct vit_protocol vit_profile_protocol(const struct vit_options *options)
+{
+    return (struct vit_protocol){.name = "profile",
+                                 .warmup_s = options->warmup_s >= 0 ? options->warmup_s : 0.5,
+                                 .min_time_s = options->min_time_s >= 0 ? options->min_time_s : 1,
+                                 .repeat = options->repeat ? options->repeat : 10};
+}
+
 static int measure(struct vit_profile *p, const struct vit_options *options)
 {
-    struct vit_protocol protocol = {.name = "profile",
-                                    .warmup_s = options->warmup_s >= 0 ? options->warmup_s : 0.5,
-                                    .min_time_s = options->min_time_s >= 0 ? options->min_time_s : 1,
-                                    .repeat = options->repeat ? options->repeat : 10};
+    struct vit_protocol protocol = vit_profile_protocol(options);
     int status = VIT_OK;
     if (options->image)
         status = vit_instance_read_image(&p->instance, options->image);

@@ -129,8 +129,12 @@ static void print_headline(const struct vit_profile *p)
     double batch = p->instance.graph.batch, ms = 1e-6;
     const struct vit_ceilings *c = p->instance.plan.threads > 1 ? &p->machine->all : &p->machine->single;
     printf("%s: %s\n", p->instance.model->name, settings);
-    printf("  throughput   %.4g images/s, no probe; %.4g ms a forward (quartiles %.4g, %.4g)\n",
-           batch * 1e9 / p->plain.median, p->plain.median * ms, p->plain.low * ms, p->plain.high * ms);
+    double speed = batch * 1e9 / p->plain.median;
+    printf("  throughput   %.*f images/s, no probe; %.4g ms a forward (quartiles %.4g, %.4g)\n",
+           speed < 100    ? 2
+           : speed < 1000 ? 1
+                          : 0,
+           speed, p->plain.median * ms, p->plain.low * ms, p->plain.high * ms);
     printf("  probes       %+.2f %% time against plain runs in turn; empty pair %.0f ns\n", 100 * p->overhead,
            p->session.probe[0].pair_ns);
     printf("  explained    %.2f %% of the instrumented run is inside its %d operators\n", 100 * p->explained,

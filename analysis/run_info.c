@@ -72,12 +72,10 @@ static void add_options(struct vit_json *json, const struct vit_options *o)
             vit_json_string(json, text[i][0], text[i][1]);
     if (o->img)
         vit_json_integer(json, "img", o->img);
-    if (o->warmup_s >= 0)
-        vit_json_number(json, "warmup_s", o->warmup_s);
-    if (o->min_time_s >= 0)
-        vit_json_number(json, "min_time_s", o->min_time_s);
-    if (o->repeat)
-        vit_json_integer(json, "repeat", o->repeat);
+    struct vit_protocol protocol = vit_profile_protocol(o);
+    vit_json_number(json, "warmup_s", protocol.warmup_s);
+    vit_json_number(json, "min_time_s", protocol.min_time_s);
+    vit_json_integer(json, "repeat", protocol.repeat);
     vit_json_end(json);
 }
 
@@ -136,7 +134,7 @@ static void add_machine(struct vit_json *json, const struct vit_machine *m)
     vit_json_end(json);
     vit_json_string(json, "source", m->source);
     add_ceilings(json, "ceilings_one_thread", &m->single);
-    add_ceilings(json, "ceilings_all_threads", &m->all);
+    add_ceilings(json, "ceilings_run_threads", &m->all);
     vit_json_end(json);
 }
 

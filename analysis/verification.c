@@ -238,7 +238,6 @@ int vit_verify_weights_file(struct vit_verification *v)
 
 int vit_verify_adamw(struct vit_verification *v)
 {
-    vit_verification_skip(v, "adamw", vit_fixture_member(v->root, "runs"),
-                          "not compared: training is not part of this version");
+    vit_verification_skip(v, "adamw", vit_fixture_member(v->root, "runs"), "training is not part of this version");
     return VIT_OK;
 }

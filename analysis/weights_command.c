@@ -49,17 +49,64 @@ static int open_model(struct vit_instance *instance, const struct vit_options *o
     return vit_instance_open(instance, options->argument[1], &o);
 }
 
+static const struct vit_column check_columns[] = {
+    {"file", VIT_TEXT, "", "weight file"},
+    {"model", VIT_TEXT, "", "model it was loaded into, or recognised as"},
+    {"classes", VIT_INT, "", "rows of the head"},
+    {"tensors", VIT_INT, "", "tensors loaded"},
+    {"resized", VIT_INT, "", "tables resized to the input size"},
+    {"ignored", VIT_INT, "", "counters and index tables passed over"},
+    {"dtype", VIT_TEXT, "", "stored format"},
+    {"naming", VIT_TEXT, "", "naming scheme"},
+    {"sha256", VIT_TEXT, "", "of the whole file"},
+};
+enum { N_CHECK = sizeof check_columns / sizeof check_columns[0] };
+static const struct vit_schema check_schema = {"weights_check", 1, N_CHECK, check_columns};
+
+static int print_one(const struct vit_options *options, const struct vit_cell row[N_CHECK])
+{
+    struct vit_sink sink;
+    int status = vit_output_open(&sink, options, &check_schema, NULL);
+    if (status != VIT_OK)
+        return status;
+    status = vit_sink_write(&sink, row);
+    if (status == VIT_OK)
+        return vit_sink_close(&sink);
+    vit_sink_abort(&sink);
+    return status;
+}
+
+/* Adds to the message of a misfit which model the file is of. */
+static int explain_misfit(const struct vit_options *options, int status)
+{
+    char message[4096];
+    struct vit_recognised found;
+    snprintf(message, sizeof message, "%s", vit_error());
+    bool other = status == VIT_EFORMAT && vit_recognise(options->argument[2], &found) == VIT_OK &&
+                 strcmp(found.model->name, options->argument[1]) != 0;
+    return other ? vit_fail(status, "%.3900s; the file looks like %s", message, found.model->name)
+                 : vit_fail(status, "%s", message);
+}
+
 static int check(const struct vit_options *options)
 {
     struct vit_instance instance;
     int status = open_model(&instance, options, options->argument[2]);
     if (status != VIT_OK)
-        return status;
+        return explain_misfit(options, status);
     const struct vit_weights_report *r = &instance.weights;
-    printf("%s: %s, %d tensors (%s, %s naming), %d resized, %d ignored, sha256 %s\n", options->argument[2],
-           options->argument[1], r->loaded, r->dtype, r->naming, r->resized, r->ignored, r->sha256);
+    const struct vit_cell row[N_CHECK] = {vit_text(options->argument[2]),
+                                          vit_text(options->argument[1]),
+                                          vit_int(instance.graph.logits->dim[1]),
+                                          vit_int(r->loaded),
+                                          vit_int(r->resized),
+                                          vit_int(r->ignored),
+                                          vit_text(r->dtype),
+                                          vit_text(r->naming),
+                                          vit_text(r->sha256)};
+    status = print_one(options, row);
     vit_instance_close(&instance);
-    return VIT_OK;
+    return status;
 }
 
 static int make(const struct vit_options *options)
@@ -74,6 +121,8 @@ static int make(const struct vit_options *options)
         {"format", "pt"}, {"model", options->argument[1]}, {"generated_from_seed", seed}};
     struct vit_weights_metadata metadata = {pair, sizeof pair / sizeof pair[0]};
     status = vit_weights_save(&instance.graph, options->argument[2], &metadata);
+    if (status == VIT_OK)
+        printf("%s: weights of %s, generated from seed %s\n", options->argument[2], options->argument[1], seed);
     vit_instance_close(&instance);
     return status;
 }
@@ -82,9 +131,11 @@ static int recognise(const struct vit_options *options)
 {
     struct vit_recognised found;
     int status = vit_recognise(options->argument[1], &found);
-    if (status == VIT_OK)
-        printf("%s: %s, %d classes\n", options->argument[1], found.model->name, found.classes);
-    return status;
+    if (status != VIT_OK)
+        return status;
+    const struct vit_cell row[N_CHECK] = {vit_text(options->argument[1]), vit_text(found.model->name),
+                                          vit_int(found.classes)}; /* nothing is loaded: the others are absent */
+    return print_one(options, row);
 }
 
 static const struct {
@@ -105,7 +156,7 @@ static int run(const struct vit_options *options)
         if (strcmp(options->argument[0], actions[i].name) != 0)
             continue;
         if (options->n_argument != actions[i].arguments)
-            return vit_fail(VIT_EINVAL, "is used as: vitscope weights %s", actions[i].usage);
+            return vit_fail(VIT_EINVAL, "usage: vitscope weights %s", actions[i].usage);
         return actions[i].run(options);
     }
     return vit_fail(VIT_EINVAL, "there is no \"weights %s\"; there are list, check, recognise and make",

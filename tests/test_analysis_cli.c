@@ -80,7 +80,7 @@ static void test_cli_refuses_wrong_usage(void **state)
     EXPECT(2, "takes only [MODEL]", "classify a b");
     EXPECT(2, "needs --weights FILE and --image FILE", "classify deit_nano");
     EXPECT(2, "there is no \"weights nope\"; there are list, check, recognise and make", "weights nope x");
-    EXPECT(2, "is used as: vitscope weights check MODEL FILE", "weights check x");
+    EXPECT(2, "usage: vitscope weights check MODEL FILE", "weights check x");
     EXPECT(2, "format xml is unknown: there are csv, json, table", "models --format xml");
     EXPECT(2, "graph \"fast\" is unknown; there are eager, folded", "throughput deit_nano --graph fast");
     EXPECT(2, "--protocol slow: there are quick and paper", "throughput deit_nano --protocol slow");

@@ -113,11 +113,15 @@ static int read_length(const struct vit_safetensors *file, size_t *header_bytes)
     for (int i = 0; i < LENGTH_BYTES; i++)
         length |= (uint64_t)bytes[i] << (8 * i);
     if (length > LARGEST_HEADER)
-        return vit_fail(VIT_EFORMAT, "%s: a header of %llu bytes is longer than the %d that safetensors allows",
-                        file->name, (unsigned long long)length, LARGEST_HEADER);
+        return vit_fail(
+            VIT_EFORMAT,
+            "%s: a header of %llu bytes is longer than the %d that safetensors allows; is it a safetensors file?",
+            file->name, (unsigned long long)length, LARGEST_HEADER);
     if (length > file->size - LENGTH_BYTES)
-        return vit_fail(VIT_EFORMAT, "%s: a header of %llu bytes reaches past the end of the file (%zu bytes)",
-                        file->name, (unsigned long long)length, file->size);
+        return vit_fail(
+            VIT_EFORMAT,
+            "%s: a header of %llu bytes reaches past the end of the file (%zu bytes); is it a safetensors file?",
+            file->name, (unsigned long long)length, file->size);
     *header_bytes = (size_t)length;
     return VIT_OK;
 }

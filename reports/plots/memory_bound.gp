@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # memory_bound.gp - the paper's Fig. 2: stacked bars of run time by operator class, paper beside machine, memory-bound in red.
 # data: CSV, one row per model, source and class: model, source, operator_class, share_pct, memory_bound (1 or 0).
-# Bars stand in file order; bars of one model are neighbours. Optional: title, subtitle.
-width = 860
+# Bars stand in file order; bars of one model are neighbours. Optional: title, subtitle, width in pixels.
+if (!exists("width")) width = 860
 height = 560
 load palette
 
