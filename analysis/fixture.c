@@ -157,8 +157,8 @@ static void compare_list(struct vit_tally *tally, const struct cJSON *record, co
     for (const struct cJSON *item = vit_fixture_first(list); item; item = vit_fixture_next(item), j++) {
         int64_t at = strcmp(key, "first8") == 0 ? j : (2 * (int64_t)j + 1) * v.n / (2 * (int64_t)count);
         double got = at < v.n ? (double)v.value[at] : (double)NAN;
-        vit_tally_compare(tally, (struct vit_expected){got, vit_fixture_value(item), scale, 12}, "%s %s[%d]", v.name,
-                          key, j);
+        double want = vit_fixture_value(item), unit = v.relative ? fmax(scale, fabs(want)) : scale;
+        vit_tally_compare(tally, (struct vit_expected){got, want, unit, 12}, "%s %s[%d]", v.name, key, j);
     }
 }
 

@@ -55,5 +55,8 @@ struct vit_values {
     const char *name;
     const vit_real *value;
     int64_t n;
+    /* Elements far above the standard deviation are compared in units of themselves: a probability's float32 error is
+     * relative to it. */
+    bool relative;
 };
 void vit_tally_record(struct vit_tally *tally, const struct cJSON *record, struct vit_values values);

@@ -12,7 +12,7 @@ static const struct vit_column columns[] = {
     {"record", VIT_TEXT, "", "kind of record"},
     {"compared", VIT_INT, "", "numbers compared; empty: this kind is not compared"},
     {"outside", VIT_INT, "", "numbers outside the tolerance"},
-    {"worst", VIT_REAL, "", "largest deviation, in standard deviations of its tensor (counts: absolute)"},
+    {"worst", VIT_REAL, "", "largest deviation, in standard deviations of the tensor (counts: absolute)"},
     {"tolerance", VIT_REAL, "", "allowed deviation"},
     {"result", VIT_TEXT, "", "ok, OUTSIDE, or not compared"},
     {"where", VIT_TEXT, "", "the worst deviation, or why there is none"},

@@ -56,7 +56,8 @@ static void compare_taps(struct vit_verification *v, const struct cJSON *list, c
             if (strcmp(graph->tap[i].name, name) == 0)
                 tensor = graph->tap[i].tensor;
         if (tensor)
-            vit_tally_record(tally, item, (struct vit_values){name, tensor->data, vit_numel(tensor)});
+            vit_tally_record(tally, item,
+                             (struct vit_values){.name = name, .value = tensor->data, .n = vit_numel(tensor)});
         else if (name && is_folded_away(v, name))
             vit_verification_skip(v, "tap head.bn", item, "folded into head.linear in this graph");
         else
@@ -110,7 +111,7 @@ static void compare_head(struct vit_tally *tally, const struct cJSON *record, co
         largest = fmax(largest, p);
     }
     entropy /= (double)(map->windows * map->tokens);
-    vit_tally_record(tally, record, (struct vit_values){where, flat, n});
+    vit_tally_record(tally, record, (struct vit_values){.name = where, .value = flat, .n = n, .relative = true});
     double max = vit_fixture_value(vit_fixture_member(record, "max"));
     vit_tally_compare(tally, (struct vit_expected){largest, max, max, 12}, /* far outside the standard deviation */
                       "%s max", where);
@@ -120,13 +121,21 @@ static void compare_head(struct vit_tally *tally, const struct cJSON *record, co
     free(flat);
 }
 
-/* One listed element of a map; 6 digits. The deviation is in units of the first head's standard deviation. */
-static void compare_element(struct vit_tally *tally, const struct cJSON *record, double got, const struct cJSON *want,
+/* One listed element of a map, with 6 digits; in units of its head's standard deviation, or of itself where it is
+ * larger: a probability's float32 error is relative to it. */
+static void compare_element(struct vit_tally *tally, double std, double got, const struct cJSON *want,
                             const char *where)
 {
-    double std =
-        vit_fixture_value(vit_fixture_member(vit_fixture_first(vit_fixture_member(record, "per_head")), "std"));
-    vit_tally_compare(tally, (struct vit_expected){got, vit_fixture_value(want), std, 6}, "%s", where);
+    double value = vit_fixture_value(want);
+    vit_tally_compare(tally, (struct vit_expected){got, value, fmax(std, fabs(value)), 6}, "%s", where);
+}
+
+static double head_std(const struct cJSON *record, int64_t head)
+{
+    const struct cJSON *item = vit_fixture_first(vit_fixture_member(record, "per_head"));
+    for (; item && head > 0; head--)
+        item = vit_fixture_next(item);
+    return vit_fixture_value(vit_fixture_member(item, "std"));
 }
 
 /* "full" is A[window][head][query][key]; "rows" lists single (window, head, query). heads and tokens are the graph's.
@@ -143,8 +152,8 @@ static void compare_listed_maps(struct vit_tally *tally, const struct cJSON *rec
         int64_t head = i / area % heads, window = i / area / heads;
         bool found = find_head(graph, block, (int)head, &map) && window < map.windows;
         snprintf(where, sizeof where, "%s full[%lld]", block, (long long)i);
-        compare_element(tally, record, found ? (double)map.value[window * map.window_stride + i % area] : (double)NAN,
-                        item, where);
+        compare_element(tally, head_std(record, head),
+                        found ? (double)map.value[window * map.window_stride + i % area] : (double)NAN, item, where);
     }
     for (const struct cJSON *row = vit_fixture_first(vit_fixture_member(record, "rows")); row;
          row = vit_fixture_next(row)) {
@@ -152,10 +161,11 @@ static void compare_listed_maps(struct vit_tally *tally, const struct cJSON *rec
         int64_t query = vit_fixture_integer(row, "query"), key = 0;
         bool found = head >= 0 && head < heads && find_head(graph, block, (int)head, &map) && window >= 0 &&
                      window < map.windows && query >= 0 && query < tokens;
+        double std = head_std(record, head);
         for (item = vit_fixture_first(vit_fixture_member(row, "v")); item; item = vit_fixture_next(item), key++) {
             snprintf(where, sizeof where, "%s window %lld head %lld query %lld key %lld", block, (long long)window,
                      (long long)head, (long long)query, (long long)key);
-            compare_element(tally, record,
+            compare_element(tally, std,
                             found && key < tokens ? (double)map.value[window * map.window_stride + query * tokens + key]
                                                   : (double)NAN,
                             item, where);
@@ -233,7 +243,8 @@ static void compare_forward(struct vit_verification *v, const struct cJSON *eval
     double scale = vit_fixture_value(vit_fixture_member(record, "std"));
     struct vit_tally *tally = vit_verification_tally(v, "logits", tolerance);
     vit_verification_logits(tally, vit_fixture_member(eval, "logits"), logits, scale);
-    vit_tally_record(tally, record, (struct vit_values){"logits_rec", logits->data, vit_numel(logits)});
+    vit_tally_record(tally, record,
+                     (struct vit_values){.name = "logits_rec", .value = logits->data, .n = vit_numel(logits)});
     vit_tally_compare(
         vit_verification_tally(v, "loss", tolerance),
         (struct vit_expected){mean_loss(logits), vit_fixture_value(vit_fixture_member(eval, "loss")), scale, 15},
@@ -271,7 +282,7 @@ int vit_verify_model(struct vit_verification *v)
     struct vit_tally *weights = vit_verification_tally(v, "weights", 1e-12);
     compare_weights(weights, vit_fixture_member(v->root, "weights"), graph);
     vit_tally_record(weights, vit_fixture_member(v->root, "input"),
-                     (struct vit_values){"input", graph->input->data, vit_numel(graph->input)});
+                     (struct vit_values){.name = "input", .value = graph->input->data, .n = vit_numel(graph->input)});
     vit_exec_run(&instance.exec);
     compare_forward(v, eval, &instance);
     vit_instance_close(&instance);

@@ -118,7 +118,7 @@ static void test_tally_record_compares_what_is_listed(void **state)
 {
     (void)state;
     const vit_real value[] = {1, 2, 3, 4};
-    struct vit_values v = {"x", value, 4};
+    struct vit_values v = {.name = "x", .value = value, .n = 4};
     static const struct {
         const char *json;
         int compared, outside;
