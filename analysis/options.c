@@ -2,6 +2,7 @@
 #include "analysis/options.h"
 
 #include "model/base/status.h"
+#include "model/base/text.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -47,20 +48,11 @@ static const struct vit_option_def table[] = {
 /* Paths are at most 4095 bytes; results have names of their own below --out. */
 enum { N_OPTIONS = sizeof table / sizeof table[0], LONGEST_TEXT = 3900 };
 
-bool vit_options_listed(const char *names, const char *name)
-{
-    size_t length = strlen(name);
-    for (const char *at = strstr(names, name); at; at = strstr(at + 1, name))
-        if ((at == names || at[-1] == ' ') && (at[length] == ' ' || at[length] == '\0'))
-            return true;
-    return false;
-}
-
 static const struct vit_option_def *find(const char *takes, const char *name, size_t length)
 {
     for (int i = 0; i < N_OPTIONS; i++)
         if (strlen(table[i].name) == length && memcmp(table[i].name, name, length) == 0)
-            return strcmp(table[i].name, "help") == 0 || vit_options_listed(takes, table[i].name) ? &table[i] : NULL;
+            return strcmp(table[i].name, "help") == 0 || vit_text_listed(takes, table[i].name) ? &table[i] : NULL;
     return NULL;
 }
 
@@ -154,7 +146,7 @@ void vit_options_print(FILE *file, const char *takes)
 {
     for (int i = 0; i < N_OPTIONS; i++) {
         char left[64];
-        if (strcmp(table[i].name, "help") != 0 && !vit_options_listed(takes, table[i].name))
+        if (strcmp(table[i].name, "help") != 0 && !vit_text_listed(takes, table[i].name))
             continue;
         snprintf(left, sizeof left, "--%s%s%s", table[i].name, table[i].argument ? " " : "",
                  table[i].argument ? table[i].argument : "");

@@ -35,6 +35,3 @@ int vit_options_parse(struct vit_options *options, const char *takes, int argc, 
 
 /* Help lines of the options in `takes`. */
 void vit_options_print(FILE *file, const char *takes);
-
-/* Whether `name` is among names separated by blanks. */
-bool vit_options_listed(const char *names, const char *name);

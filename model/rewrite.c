@@ -2,6 +2,7 @@
 #include "model/rewrite.h"
 
 #include "model/base/status.h"
+#include "model/base/text.h"
 
 #include <string.h>
 
@@ -23,20 +24,11 @@ const struct vit_graph_variant vit_graph_variants[] = {
 };
 const int vit_n_graph_variants = (int)(sizeof vit_graph_variants / sizeof vit_graph_variants[0]);
 
-static bool listed(const char *list, const char *name)
-{
-    size_t length = strlen(name);
-    for (const char *at = strstr(list, name); at; at = strstr(at + 1, name))
-        if ((at == list || at[-1] == ' ') && (at[length] == ' ' || at[length] == '\0'))
-            return true;
-    return false;
-}
-
 /* A rewrite's position in rewrites.def is its place in every list: one order for all variants. */
 static int apply_all(struct vit_graph *graph, const char *list)
 {
     for (int i = 0; i < vit_n_rewrites; i++) {
-        if (!listed(list, vit_rewrite_table[i]->name))
+        if (!vit_text_listed(list, vit_rewrite_table[i]->name))
             continue;
         int status = vit_rewrite_table[i]->apply(graph);
         if (status != VIT_OK)

@@ -165,18 +165,6 @@ static void test_options_have_room_for_256_arguments(void **state)
     assert_fails(vit_options_parse(&o, all, VIT_MAX_ARGUMENTS + 1, argument), VIT_EINVAL, "more than 256 arguments");
 }
 
-static void test_options_listed_are_whole_words(void **state)
-{
-    (void)state;
-    assert_true(vit_options_listed("img format", "img"));
-    assert_true(vit_options_listed("img format", "format"));
-    assert_false(vit_options_listed("img format", "form"));
-    assert_false(vit_options_listed("img format", "mg"));
-    assert_true(vit_options_listed("min-time time", "time"));
-    assert_false(vit_options_listed("min-time", "time"));
-    assert_false(vit_options_listed("", "img"));
-}
-
 static void test_options_help_lines_name_those_taken(void **state)
 {
     (void)state;
@@ -206,7 +194,6 @@ int main(void)
         cmocka_unit_test(test_options_end_at_two_dashes),
         cmocka_unit_test(test_options_help_is_always_taken),
         cmocka_unit_test(test_options_have_room_for_256_arguments),
-        cmocka_unit_test(test_options_listed_are_whole_words),
         cmocka_unit_test(test_options_help_lines_name_those_taken),
     };
     return cmocka_run_group_tests_name("analysis_options", tests, NULL, NULL);
