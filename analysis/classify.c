@@ -160,7 +160,7 @@ const struct vit_command vit_command_classify = {
         "told by the tensors of the weight file.\n\n"
         "  vitscope classify --weights model.safetensors --image cat.jpg\n"
         "  vitscope classify deit_tiny --weights w.safetensors --image cat.jpg --labels imagenet.txt --top 3\n",
-    .takes = "weights image labels top graph kernel threads img classes format",
+    .takes = "weights image labels top graph kernel isa threads img classes format",
     .max_arguments = 1,
     .run = run,
 };

@@ -6,6 +6,7 @@
 #include "model/base/real.h"
 #include "model/base/status.h"
 #include "model/data/dataset.h"
+#include "model/kernel_set.h"
 
 #include <locale.h>
 #include <string.h>
@@ -75,6 +76,10 @@ static int run_command(const struct vit_command *command, int argc, char *const 
     struct vit_options options = {.threads = 1, .seed = 1, .warmup_s = -1, .min_time_s = -1};
     if (vit_options_parse(&options, command->takes, argc, argv) != VIT_OK)
         return usage_error(command);
+    if (options.isa && vit_kernels_choose(options.isa) != VIT_OK) {
+        vit_fail_in(VIT_EINVAL, "--isa");
+        return usage_error(command);
+    }
     if (options.help) {
         print_command_help(stdout, command);
         return finish_output();

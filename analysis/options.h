@@ -12,7 +12,8 @@ struct vit_options {
     int batch, threads, img, classes, repeat, top;
     double warmup_s, min_time_s;
     uint64_t seed;
-    const char *graph, *kernel;
+    const char *graph, *kernel, *isa;
+    const char *traffic, *cache, *counters;
     const char *image, *data, *weights, *labels, *out, *format, *protocol, *probes;
     bool synthetic, help;
     const char *argument[VIT_MAX_ARGUMENTS]; /* what is no option, in order */

@@ -219,8 +219,9 @@ const struct vit_command vit_command_profile = {
         "  vitscope profile deit_tiny\n"
         "  vitscope profile deit_tiny swin_tiny efficientvit_m4 --batch 16 --data fashion-mnist --out runs/three\n"
         "  vitscope profile efficientvit_m5 --graph folded --threads 2 --weights model.safetensors --image cat.jpg\n",
-    .takes = "batch threads img classes graph kernel image data synthetic weights seed warmup min-time repeat probes "
-             "out format",
+    .takes =
+        "batch threads img classes graph kernel isa image data synthetic weights seed warmup min-time repeat probes "
+        "out format",
     .min_arguments = 1,
     .max_arguments = VIT_MAX_ARGUMENTS,
     .run = run,

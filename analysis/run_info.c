@@ -8,6 +8,7 @@
 #include "probes/papi_survey.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,9 +65,10 @@ static void add_options(struct vit_json *json, const struct vit_options *o)
     char seed[24]; /* larger than the integers that JSON readers keep exact */
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)o->seed);
     vit_json_string(json, "seed", seed);
-    const char *const text[][2] = {{"kernel", o->kernel},   {"image", o->image},      {"data", o->data},
-                                   {"weights", o->weights}, {"out", o->out},          {"format", o->format},
-                                   {"probes", o->probes},   {"protocol", o->protocol}};
+    const char *const text[][2] = {{"kernel", o->kernel},   {"image", o->image},       {"data", o->data},
+                                   {"weights", o->weights}, {"out", o->out},           {"format", o->format},
+                                   {"probes", o->probes},   {"protocol", o->protocol}, {"isa", o->isa},
+                                   {"traffic", o->traffic}, {"cache", o->cache},       {"counters", o->counters}};
     for (size_t i = 0; i < sizeof text / sizeof text[0]; i++)
         if (text[i][1])
             vit_json_string(json, text[i][0], text[i][1]);
@@ -237,10 +239,19 @@ static void add_probes(struct vit_json *json, const struct vit_session *session)
         vit_json_object(json, NULL);
         vit_json_string(json, "name", schema->column[i].name);
         vit_json_string(json, "probe", probe->def->name);
-        vit_json_string(json, "source", probe->def->source);
+        struct vit_figure figure = vit_probe_figure(probe, own);
+        vit_json_string(json, "tier", vit_tier_name(figure.tier));
+        vit_json_string(json, "scope", vit_scope_name(figure.scope));
+        vit_json_string(json, "source", figure.source);
+        if (!isnan(figure.calibration))
+            vit_json_number(json, "calibration", figure.calibration);
+        if (figure.run_fraction < 1)
+            vit_json_number(json, "run_fraction", figure.run_fraction);
+        if (figure.rejected)
+            vit_json_integer(json, "rejected", figure.rejected);
         if (reason)
             vit_json_string(json, "absent", reason);
-        if (probe->null_sample && !reason && !(probe->def->flags & VIT_PROBE_STATIC))
+        if (probe->null_sample && !reason)
             vit_json_number(json, "empty_pair_counts", probe->null_sample[own]);
         vit_json_end(json);
     }

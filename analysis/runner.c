@@ -9,8 +9,8 @@
 #include <string.h>
 
 static const struct vit_protocol protocols[] = {
-    {"quick", 0.5, 2, 10},
-    {"paper", 10, 60, 10},
+    {"quick", 0.5, 2, 10, 0},
+    {"paper", 10, 60, 10, 0},
 };
 
 const struct vit_protocol *vit_protocol_find(const char *name)
@@ -92,11 +92,30 @@ static void measure_repeat(struct vit_measurement *m, struct vit_instance *insta
         vit_session_read(session, step, m->cell + ((int64_t)repeat * m->n_step + step) * m->n_column);
 }
 
+enum { COMPUTE_PARTS = 1000 };
+
+static void tell_progress(void *context, double share)
+{
+    vit_progress_update(context, (int64_t)(share * COMPUTE_PARTS));
+}
+
+/* Before anything is measured: the warm-up that follows mends what they did to the caches. */
+static void compute(struct vit_instance *instance, struct vit_session *session, double limit_s)
+{
+    struct vit_progress progress;
+    (void)run_once(instance);
+    vit_progress_open(&progress, instance->graph.name, COMPUTE_PARTS);
+    const struct vit_meter meter = {tell_progress, &progress};
+    vit_session_compute(session, &instance->exec, &(struct vit_session_limits){limit_s, &meter});
+    vit_progress_close(&progress);
+}
+
 int vit_runner_measure(struct vit_measurement *m, struct vit_instance *instance, struct vit_session *session,
                        const struct vit_protocol *protocol)
 {
     *m = (struct vit_measurement){
         .session = session, .n_step = instance->plan.n_step, .n_column = vit_session_schema(session)->n_columns};
+    compute(instance, session, protocol->compute_s);
     m->n_repeat = choose_repeats(protocol, warm_up(instance, protocol->warmup_s));
     m->cell = calloc((size_t)m->n_repeat * (size_t)m->n_step * (size_t)m->n_column + 1, sizeof *m->cell);
     m->plain_ns = calloc((size_t)m->n_repeat, sizeof *m->plain_ns);

@@ -11,6 +11,7 @@ struct vit_protocol {
     const char *name;
     double warmup_s, min_time_s; /* measured for at least this long ... */
     int repeat;                  /* ... and at least so many runs */
+    double compute_s;            /* probes that would compute for longer stay absent; 0: none */
 };
 
 /* "paper": 10 s of warm-up, then 60 s (arXiv 2305.07027); "quick". NULL with a message for other names. */

@@ -50,7 +50,7 @@ const struct vit_command vit_command_study = {
     .detail = "  vitscope study list\n"
               "  vitscope study memory-bound\n"
               "  vitscope study memory-bound swin_tiny deit_tiny efficientvit_m4 --batch 16 --out runs/fig2\n",
-    .takes = "batch threads img graph kernel image data synthetic weights seed warmup min-time repeat out format",
+    .takes = "batch threads img graph kernel isa image data synthetic weights seed warmup min-time repeat out format",
     .min_arguments = 1,
     .max_arguments = VIT_MAX_ARGUMENTS,
     .run = run,

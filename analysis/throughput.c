@@ -108,7 +108,7 @@ const struct vit_command vit_command_throughput = {
               "  vitscope throughput efficientvit_m0 deit_tiny --graph folded --batch 16\n"
               "  vitscope throughput deit_tiny --graph folded --kernel openblas\n"
               "  vitscope throughput swin_tiny --protocol paper --format json\n",
-    .takes = "graph kernel batch threads img classes weights seed protocol warmup min-time repeat format",
+    .takes = "graph kernel isa batch threads img classes weights seed protocol warmup min-time repeat format",
     .min_arguments = 1,
     .max_arguments = VIT_MAX_ARGUMENTS,
     .run = run,

@@ -140,7 +140,7 @@ const struct vit_command vit_command_verify = {
         "file lists. Exit code 1 if one is outside.\n\n"
         "  vitscope verify tests/fixtures/deit_nano_s1.json\n"
         "  vitscope verify --graph folded --threads 2 tests/fixtures/efficientvit_*.json\n",
-    .takes = "graph kernel threads format",
+    .takes = "graph kernel isa threads format",
     .min_arguments = 1,
     .max_arguments = VIT_MAX_ARGUMENTS,
     .run = run,

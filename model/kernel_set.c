@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/kernel_set.h"
 
+#include "model/base/status.h"
+
 #include <pthread.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 
 extern const struct vit_kernel_set vit_kernel_set_generic;
 #if defined(__x86_64__)
 extern const struct vit_kernel_set vit_kernel_set_v3, vit_kernel_set_v4;
 #endif
 
-static const struct vit_kernel_set *available[4];
+static const struct vit_kernel_set *available[4], *chosen;
 
 static void detect(void)
 {
@@ -24,6 +28,7 @@ static void detect(void)
 #endif
     available[n++] = &vit_kernel_set_generic;
     available[n] = NULL;
+    chosen = available[0];
 }
 
 const struct vit_kernel_set *const *vit_kernel_sets(void)
@@ -35,5 +40,20 @@ const struct vit_kernel_set *const *vit_kernel_sets(void)
 
 const struct vit_kernel_set *vit_kernels(void)
 {
-    return vit_kernel_sets()[0];
+    (void)vit_kernel_sets();
+    return chosen;
+}
+
+int vit_kernels_choose(const char *isa)
+{
+    const struct vit_kernel_set *const *set = vit_kernel_sets();
+    char names[64] = "";
+    for (int i = 0; set[i]; i++) {
+        if (strcmp(set[i]->isa, isa) == 0) {
+            chosen = set[i];
+            return VIT_OK;
+        }
+        snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i ? ", " : "", set[i]->isa);
+    }
+    return vit_fail(VIT_EINVAL, "vector kernels %s: this processor runs %s", isa, names);
 }

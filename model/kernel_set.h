@@ -20,8 +20,11 @@ struct vit_kernel_set {
 #undef VIT_KERNEL
 };
 
-/* The best set that this processor runs. */
+/* The best set that this processor runs, or the one chosen. */
 const struct vit_kernel_set *vit_kernels(void);
+
+/* Takes the set of this name from now on; not while kernels run. VIT_EINVAL lists those that this processor runs. */
+int vit_kernels_choose(const char *isa);
 
 /* All sets of this build that this processor runs, best first; ends with NULL. For tests and benchmarks. */
 const struct vit_kernel_set *const *vit_kernel_sets(void);

@@ -111,6 +111,7 @@ static inline int64_t vit_cost_bytes(const struct vit_cost *c)
 }
 
 struct vit_step;
+struct vit_access;
 
 /* One implementation of a kind. Lists end with a zeroed entry; the first whose supports() agrees is taken,
  * the last must support everything. */
@@ -119,7 +120,9 @@ struct vit_kernel {
     bool (*supports)(const struct vit_op *op);                 /* NULL: always */
     size_t (*workspace)(const struct vit_op *op, int threads); /* bytes of scratch; NULL: none */
     void (*forward)(const struct vit_step *step);              /* cannot fail, allocates nothing */
-    bool blas;                                                 /* computes with model/blas.h */
+    /* What forward touches when one thread does all of it (model/access.h). NULL: not described. */
+    void (*stream)(const struct vit_step *step, struct vit_access *access);
+    bool blas; /* computes with model/blas.h */
 };
 
 struct vit_op_def {

@@ -17,7 +17,9 @@ static void read_step(const struct vit_probe *probe, int step, struct vit_cell *
 const struct vit_probe_def vit_probe_memory = {
     .name = "memory",
     .summary = "live activation bytes and workspace of each step",
-    .source = "planned (tensor lifetimes)",
+    .tier = VIT_TIER_ANALYTIC,
+    .scope = VIT_SCOPE_MODEL,
+    .source = "tensor lifetimes",
     .flags = VIT_PROBE_STATIC,
     .n_columns = sizeof column / sizeof column[0],
     .column = column,

@@ -254,7 +254,9 @@ static void close_counters(struct vit_probe *probe)
 const struct vit_probe_def vit_probe_papi = {
     .name = "papi",
     .summary = "events of the processor and the kernel, through PAPI",
-    .source = "measured (PAPI, threads of the model)",
+    .tier = VIT_TIER_MEASURED,
+    .scope = VIT_SCOPE_THREADS,
+    .source = "PAPI",
     .flags = VIT_PROBE_COUNTERS,
     .n_columns = N_EVENTS,
     .column = column,

@@ -4,6 +4,7 @@
 
 #include "model/base/status.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,6 +19,16 @@ const struct vit_probe_def *const vit_probe_table[] = {
 };
 
 const int vit_n_probes = sizeof vit_probe_table / sizeof vit_probe_table[0];
+
+struct vit_figure vit_probe_figure(const struct vit_probe *probe, int column)
+{
+    struct vit_figure figure = {
+        .tier = probe->def->tier, .scope = probe->def->scope, .calibration = NAN, .run_fraction = 1};
+    snprintf(figure.source, sizeof figure.source, "%s", probe->def->source);
+    if (probe->def->describe && !probe->absent)
+        probe->def->describe(probe, column, &figure);
+    return figure;
+}
 
 const struct vit_probe_def *vit_probe_find(const char *name)
 {

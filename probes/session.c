@@ -15,6 +15,11 @@ static void mark_absent(struct vit_probe *probe)
     snprintf(probe->reason, sizeof probe->reason, "%s", vit_error());
 }
 
+static bool has_hooks(const struct vit_probe_def *def)
+{
+    return !(def->flags & (VIT_PROBE_STATIC | VIT_PROBE_COMPUTED));
+}
+
 static int rank(const struct vit_probe_def *def)
 {
     if (def->flags & VIT_PROBE_INTRUSIVE)
@@ -40,7 +45,7 @@ static int share_out_replays(struct vit_session *session)
 
 static int allocate_samples(struct vit_probe *probe)
 {
-    size_t columns = (size_t)probe->def->n_columns, samples = ((size_t)probe->plan->n_step + 1) * columns;
+    size_t columns = (size_t)probe->n_columns, samples = ((size_t)probe->plan->n_step + 1) * columns;
     probe->sample = calloc(samples, sizeof *probe->sample);
     probe->null_sample = calloc(columns, sizeof *probe->null_sample);
     if (!probe->sample || !probe->null_sample)
@@ -70,22 +75,22 @@ int vit_session_add(struct vit_session *session, const struct vit_probe_def *def
         if (session->probe[i].def == def)
             return vit_fail(VIT_EINVAL, "probe %s: given twice", def->name);
     struct vit_probe *probe = &session->probe[session->n_probe];
-    *probe = (struct vit_probe){.def = def, .plan = session->plan};
-    bool hooks = !(def->flags & VIT_PROBE_STATIC);
-    probe->replays = hooks ? 1 : 0;
-    int status = vit_schema_add(&session->columns, def->column, def->n_columns);
+    *probe = (struct vit_probe){.def = def, .plan = session->plan, .column = def->column, .n_columns = def->n_columns};
+    probe->replays = has_hooks(def) ? 1 : 0;
+    int status = def->open ? def->open(probe, argument, session->plan) : VIT_OK;
+    if (status == VIT_EINVAL)
+        return status; /* the argument is wrong */
     if (status != VIT_OK)
-        return vit_fail_in(status, "probe %s", def->name);
-    session->n_probe++;
-    if (hooks)
-        status = allocate_samples(probe);
-    if (status != VIT_OK) {
-        probe->absent = true; /* not opened: not to be closed */
-        return status;
-    }
-    if (def->open && def->open(probe, argument, session->plan) != VIT_OK)
         mark_absent(probe);
-    return share_out_replays(session);
+    session->n_probe++;
+    status = vit_schema_add(&session->columns, probe->column, probe->n_columns);
+    if (status != VIT_OK) {
+        probe->n_columns = 0; /* none of them is in the schema */
+        return vit_fail_in(status, "probe %s", def->name);
+    }
+    if (has_hooks(def))
+        status = allocate_samples(probe);
+    return status == VIT_OK ? share_out_replays(session) : status;
 }
 
 static int add_named(struct vit_session *session, const char *text)
@@ -128,7 +133,7 @@ static void measure_empty_pair(struct vit_probe *probe)
     enum { BATCHES = 16, PAIRS = 64 };
     const struct vit_step empty = {.index = probe->plan->n_step};
     const int64_t *sample = vit_probe_row(probe, empty.index);
-    for (int c = 0; c < probe->def->n_columns; c++)
+    for (int c = 0; c < probe->n_columns; c++)
         vit_probe_row(probe, empty.index)[c] = VIT_NO_SAMPLE; /* a replay counts only its part of the columns */
     for (int batch = 0; batch < BATCHES; batch++) {
         int64_t begin = vit_clock_ns();
@@ -139,7 +144,7 @@ static void measure_empty_pair(struct vit_probe *probe)
         double pair_ns = (double)(vit_clock_ns() - begin) / PAIRS;
         if (batch == 0 || pair_ns < probe->pair_ns)
             probe->pair_ns = pair_ns;
-        for (int c = 0; c < probe->def->n_columns; c++)
+        for (int c = 0; c < probe->n_columns; c++)
             if (sample[c] != VIT_NO_SAMPLE && (batch == 0 || (double)sample[c] < probe->null_sample[c]))
                 probe->null_sample[c] = (double)sample[c];
     }
@@ -190,6 +195,45 @@ void vit_session_run(struct vit_session *session, struct vit_exec *exec)
         vit_exec_run(exec);
         vit_session_detach(session);
     }
+    vit_session_compute(session, exec, NULL);
+}
+
+static double seconds_of(const struct vit_probe *probe)
+{
+    bool waits = probe->def->compute && !probe->computed && !probe->absent;
+    return waits && probe->def->seconds ? probe->def->seconds(probe) : 0;
+}
+
+double vit_session_seconds(const struct vit_session *session)
+{
+    double seconds = 0;
+    for (int i = 0; i < session->n_probe; i++)
+        seconds += seconds_of(&session->probe[i]);
+    return seconds;
+}
+
+void vit_session_compute(struct vit_session *session, struct vit_exec *exec, const struct vit_session_limits *limits)
+{
+    vit_session_detach(session);
+    for (int i = 0; i < session->n_probe; i++) {
+        struct vit_probe *probe = &session->probe[i];
+        if (!probe->def->compute || probe->computed || probe->absent)
+            continue;
+        double seconds = seconds_of(probe);
+        int status = VIT_OK;
+        if (limits && limits->seconds > 0 && seconds > limits->seconds)
+            status = vit_fail(VIT_ENOTSUP, "would take about %.0f s: ask for it by name", seconds);
+        vit_exec_observe(exec, NULL, 0);
+        if (status == VIT_OK)
+            status = probe->def->compute(probe, exec, limits ? limits->meter : NULL);
+        vit_exec_observe(exec, NULL, 0);
+        probe->computed = status == VIT_OK;
+        if (status == VIT_OK)
+            continue;
+        mark_absent(probe);
+        if (probe->def->close)
+            probe->def->close(probe);
+    }
 }
 
 const struct vit_schema *vit_session_schema(const struct vit_session *session)
@@ -201,22 +245,22 @@ void vit_session_read(const struct vit_session *session, int step, struct vit_ce
 {
     for (int i = 0; i < session->n_probe; i++) {
         const struct vit_probe *probe = &session->probe[i];
-        for (int c = 0; c < probe->def->n_columns; c++)
+        for (int c = 0; c < probe->n_columns; c++)
             cells[c] = vit_absent();
-        if (!probe->absent)
+        if (!probe->absent && (!probe->def->compute || probe->computed))
             probe->def->read(probe, step, cells);
-        cells += probe->def->n_columns;
+        cells += probe->n_columns;
     }
 }
 
 const struct vit_probe *vit_session_probe_of(const struct vit_session *session, int column, int *own)
 {
     for (int i = 0; i < session->n_probe; i++) {
-        if (column < session->probe[i].def->n_columns) {
+        if (column < session->probe[i].n_columns) {
             *own = column;
             return &session->probe[i];
         }
-        column -= session->probe[i].def->n_columns;
+        column -= session->probe[i].n_columns;
     }
     return NULL;
 }
@@ -229,6 +273,8 @@ const char *vit_session_reason(const struct vit_session *session, int column)
         return "no such column";
     if (probe->absent)
         return probe->reason;
+    if (probe->def->compute && !probe->computed)
+        return "was not computed";
     const char *why = probe->def->why ? probe->def->why(probe, own) : NULL;
     if (!why && probe->sample && probe->sample[own] == VIT_NO_SAMPLE)
         return "its replay was not run";

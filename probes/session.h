@@ -10,6 +10,7 @@
  *         vit_exec_run(&exec);                                               as often as wanted; read after each
  *         vit_session_detach(&session);
  *     }
+ *     vit_session_compute(&session, &exec, &limits);                        probes that drive the exec themselves
  *     vit_session_read(&session, step, cells);
  */
 #pragma once
@@ -52,7 +53,20 @@ int vit_session_add(struct vit_session *session, const struct vit_probe_def *def
 int vit_session_attach(struct vit_session *session, struct vit_exec *exec, int replay);
 void vit_session_detach(struct vit_session *session);
 
-/* Attaches, runs once and detaches every replay: a probe that fails on the way is absent, the others go on. */
+/* How long probes may compute, and who hears of it. */
+struct vit_session_limits {
+    double seconds; /* a probe that would take longer is absent, with its estimate as reason; 0: no limit */
+    const struct vit_meter *meter;
+};
+
+/* Lets the probes that drive the exec themselves do so, once; limits may be NULL. One that fails is absent. */
+void vit_session_compute(struct vit_session *session, struct vit_exec *exec, const struct vit_session_limits *limits);
+
+/* Seconds that vit_session_compute will take, roughly. */
+double vit_session_seconds(const struct vit_session *session);
+
+/* Attaches, runs once and detaches every replay, then computes: a probe that fails on the way is absent, the others go
+ * on. */
 void vit_session_run(struct vit_session *session, struct vit_exec *exec);
 
 /* All probes' columns, in the order the probes were named. */

@@ -30,7 +30,9 @@ static void read_step(const struct vit_probe *probe, int step, struct vit_cell *
 const struct vit_probe_def vit_probe_traffic = {
     .name = "traffic",
     .summary = "MACs, FLOPs and compulsory bytes by tensor role",
-    .source = "compulsory (analytic)",
+    .tier = VIT_TIER_ANALYTIC,
+    .scope = VIT_SCOPE_MODEL,
+    .source = "shapes",
     .flags = VIT_PROBE_STATIC,
     .n_columns = sizeof column / sizeof column[0],
     .column = column,

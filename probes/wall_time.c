@@ -54,7 +54,9 @@ static void close_stopwatch(struct vit_probe *probe)
 const struct vit_probe_def vit_probe_wall_time = {
     .name = "wall_time",
     .summary = "wall time of each step",
-    .source = "measured (CLOCK_MONOTONIC)",
+    .tier = VIT_TIER_MEASURED,
+    .scope = VIT_SCOPE_THREADS,
+    .source = "CLOCK_MONOTONIC",
     .n_columns = sizeof column / sizeof column[0],
     .column = column,
     .open = open_stopwatch,
