@@ -3,6 +3,7 @@
  * compute. The paper measured Swin-T and DeiT-T on a GPU with PyTorch's profiler and does not say which kernels belong
  * to which of its six classes; the map used here is the table below, and is printed with every result. */
 #include "analysis/output.h"
+#include "analysis/paper_class.h"
 #include "analysis/run_info.h"
 #include "analysis/study.h"
 #include "model/base/status.h"
@@ -11,41 +12,6 @@
 #include "reports/gnuplot.h"
 
 #include <string.h>
-
-/* The paper's classes in its order; memory-bound as it colours them. */
-static const struct {
-    const char *name;
-    bool memory_bound;
-} paper_class[] = {
-    {"Tensor Multiplication", false},
-    {"Reshape", true},
-    {"Normalization", true},
-    {"Copy", true},
-    {"Addition", true},
-    {"Others", false},
-};
-enum { N_CLASSES = sizeof paper_class / sizeof paper_class[0], OTHERS = N_CLASSES - 1 };
-
-/* Which operators are counted to which class: the memory layout changes of attention and windows are what PyTorch runs
- * as reshape and permute copies; rolls, pads, crops, slices, joins and table look-ups are its copies. */
-static const struct {
-    enum vit_op_kind kind;
-    int class_index;
-} class_map[] = {
-    {VIT_OP_linear, 0},         {VIT_OP_matmul, 0},
-    {VIT_OP_conv2d, 0},         {VIT_OP_depthwise_conv2d, 0},
-    {VIT_OP_permute, 1},        {VIT_OP_window_partition, 1},
-    {VIT_OP_window_reverse, 1}, {VIT_OP_layer_norm, 2},
-    {VIT_OP_batch_norm, 2},     {VIT_OP_concat, 3},
-    {VIT_OP_slice, 3},          {VIT_OP_pad, 3},
-    {VIT_OP_crop, 3},           {VIT_OP_roll, 3},
-    {VIT_OP_position_bias, 3},  {VIT_OP_add, 4},
-    {VIT_OP_softmax, 5},        {VIT_OP_gelu, 5},
-    {VIT_OP_relu, 5},           {VIT_OP_sigmoid, 5},
-    {VIT_OP_scale, 5},          {VIT_OP_mul, 5},
-    {VIT_OP_reduce_mean, 5},
-};
-enum { N_MAP = sizeof class_map / sizeof class_map[0] };
 
 /* Names of the paper's rows for our models. */
 static const struct {
@@ -83,8 +49,8 @@ static const struct vit_schema summary_schema = {"memory_bound_summary", 1,
 struct shares {
     char model[64];
     bool has_paper;
-    double paper[N_CLASSES], here[N_CLASSES], time_ns[N_CLASSES];
-    int operators[N_CLASSES];
+    double paper[VIT_N_PAPER_CLASSES], here[VIT_N_PAPER_CLASSES], time_ns[VIT_N_PAPER_CLASSES];
+    int operators[VIT_N_PAPER_CLASSES];
     double images_per_s;
     int batch, image_size, repeats;
 };
@@ -99,19 +65,11 @@ struct study {
     char settings[256];
 };
 
-static int class_of(enum vit_op_kind kind)
-{
-    for (int i = 0; i < N_MAP; i++)
-        if (class_map[i].kind == kind)
-            return class_map[i].class_index;
-    return OTHERS;
-}
-
 static double memory_bound(const double *share)
 {
     double sum = 0;
-    for (int i = 0; i < N_CLASSES; i++)
-        sum += paper_class[i].memory_bound ? share[i] : 0;
+    for (int i = 0; i < VIT_N_PAPER_CLASSES; i++)
+        sum += vit_paper_class[i].memory_bound ? share[i] : 0;
     return sum;
 }
 
@@ -136,9 +94,9 @@ static int read_paper(struct shares *s)
             name = paper_name[i].paper;
     for (int64_t row = 0; name && status == VIT_OK && row < vit_csv_rows(csv); row++) {
         const char *row_model = vit_csv_text(csv, row, model), *row_class = vit_csv_text(csv, row, class_column);
-        for (int i = 0; i < N_CLASSES && row_model && row_class && strcmp(row_model, name) == 0; i++) {
+        for (int i = 0; i < VIT_N_PAPER_CLASSES && row_model && row_class && strcmp(row_model, name) == 0; i++) {
             struct vit_cell cell;
-            if (strcmp(row_class, paper_class[i].name) != 0)
+            if (strcmp(row_class, vit_paper_class[i].name) != 0)
                 continue;
             status = vit_csv_real(csv, row, share, &cell);
             if (status == VIT_OK && cell.present)
@@ -169,11 +127,11 @@ static int measure(struct study *study, struct vit_json *json, const char *name,
     if (status != VIT_OK)
         return status;
     for (int i = 0; i < profile.instance.plan.n_step; i++) {
-        int at = class_of(profile.instance.plan.step[i].op->kind);
+        int at = vit_paper_class_of(profile.instance.plan.step[i].op->kind);
         s->time_ns[at] += profile.step_ns[i];
         s->operators[at]++;
     }
-    for (int i = 0; i < N_CLASSES; i++)
+    for (int i = 0; i < VIT_N_PAPER_CLASSES; i++)
         s->here[i] = 100 * s->time_ns[i] / profile.total_ns;
     s->batch = profile.instance.graph.batch;
     s->image_size = (int)profile.instance.graph.input->dim[2];
@@ -194,12 +152,12 @@ static int write_model(struct vit_sink *sink, const struct study *study, const s
 {
     const char *graph = study->options->graph ? study->options->graph : "eager";
     int status = VIT_OK;
-    for (int i = 0; i < N_CLASSES && status == VIT_OK; i++) {
+    for (int i = 0; i < VIT_N_PAPER_CLASSES && status == VIT_OK; i++) {
         struct vit_cell row[] = {vit_text(s->model),
                                  vit_text(paper ? "paper" : "here"),
-                                 vit_text(paper_class[i].name),
+                                 vit_text(vit_paper_class[i].name),
                                  vit_real_cell(paper ? s->paper[i] : s->here[i]),
-                                 vit_int(paper_class[i].memory_bound),
+                                 vit_int(vit_paper_class[i].memory_bound),
                                  paper ? vit_absent() : vit_real_cell(s->time_ns[i]),
                                  paper ? vit_absent() : vit_int(s->operators[i]),
                                  paper ? vit_absent() : vit_text(graph),
@@ -264,10 +222,10 @@ static int write_class_map(const struct study *study)
         status = vit_sink_open(&sink, csv, &map_schema, &(struct vit_sink_target){.path = path});
     if (status != VIT_OK)
         return status;
-    for (int i = 0; i < N_MAP && status == VIT_OK; i++) {
-        int at = class_map[i].class_index;
-        struct vit_cell row[] = {vit_text(vit_op_table[class_map[i].kind]->name), vit_text(paper_class[at].name),
-                                 vit_int(paper_class[at].memory_bound)};
+    for (int kind = 0; kind < VIT_N_OPS && status == VIT_OK; kind++) {
+        int at = vit_paper_class_of((enum vit_op_kind)kind);
+        struct vit_cell row[] = {vit_text(vit_op_table[kind]->name), vit_text(vit_paper_class[at].name),
+                                 vit_int(vit_paper_class[at].memory_bound)};
         status = vit_sink_write(&sink, row);
     }
     if (status == VIT_OK)
@@ -279,11 +237,11 @@ static int write_class_map(const struct study *study)
 static void print_class_map(void)
 {
     printf("class map (* memory-bound in the paper's figure):\n");
-    for (int i = 0; i < N_CLASSES; i++) {
-        printf("  %s %-22s", paper_class[i].memory_bound ? "*" : " ", paper_class[i].name);
-        for (int k = 0; k < N_MAP; k++)
-            if (class_map[k].class_index == i)
-                printf(" %s", vit_op_table[class_map[k].kind]->name);
+    for (int i = 0; i < VIT_N_PAPER_CLASSES; i++) {
+        printf("  %s %-22s", vit_paper_class[i].memory_bound ? "*" : " ", vit_paper_class[i].name);
+        for (int kind = 0; kind < VIT_N_OPS; kind++)
+            if (vit_paper_class_of((enum vit_op_kind)kind) == i)
+                printf(" %s", vit_op_table[kind]->name);
         printf("\n");
     }
     printf("\n");
@@ -300,8 +258,8 @@ static int print_classes(const struct study *study, const struct shares *s)
     struct vit_sink sink;
     printf("%s\n", s->model);
     int status = vit_output_open(&sink, study->options, &print_schema, "here");
-    for (int i = 0; i < N_CLASSES && status == VIT_OK; i++) {
-        struct vit_cell row[] = {vit_text(paper_class[i].name),
+    for (int i = 0; i < VIT_N_PAPER_CLASSES && status == VIT_OK; i++) {
+        struct vit_cell row[] = {vit_text(vit_paper_class[i].name),
                                  s->has_paper ? vit_real_cell(s->paper[i]) : vit_absent(), vit_real_cell(s->here[i]),
                                  vit_real_cell(s->time_ns[i]), vit_int(s->operators[i])};
         status = vit_sink_write(&sink, row);

@@ -38,7 +38,7 @@ static const struct vit_option_def table[] = {
     {"min-time", "SECONDS", "least time to measure (default 1; throughput: its protocol's)", SECONDS, AT(min_time_s), 0,
      86400},
     {"repeat", "N", "least number of measured runs (default 10)", INTEGER, AT(repeat), 1, 100000},
-    {"probes", "LIST", "comma-separated probes (default wall_time,traffic,memory,papi)", TEXT, AT(probes), 0, 0},
+    {"probes", "LIST", "comma-separated probes (see the text below)", TEXT, AT(probes), 0, 0},
     {"traffic", "LIST",
      "where bytes come from: compulsory, measured, simulated, footprint, callgrind or all (see the text below)", TEXT,
      AT(traffic), 0, 0},

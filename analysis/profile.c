@@ -39,7 +39,7 @@ struct report {
     struct vit_machine machine;
     struct vit_json json;
     struct vit_schema_builder schema;
-    struct vit_sink rows; /* on stdout, where the form is not for readers */
+    struct vit_sink rows; /* on stdout, where the form is not for readers; opened by the first model */
     bool has_rows;
     struct vit_cell headline[VIT_MAX_ARGUMENTS][N_HEADLINE];
     int n_headline;
@@ -58,6 +58,18 @@ static void add_headline(struct report *report, const struct vit_profile *p)
     memcpy(report->headline[report->n_headline++], row, sizeof row);
 }
 
+/* Rows of classes on stdout; the probes of the first model decide the columns of all. */
+static int put_rows(struct report *report, const struct vit_profile *profile)
+{
+    int status = VIT_OK;
+    if (!report->rows.def) {
+        status = vit_profile_group_schema(profile, &report->schema);
+        if (status == VIT_OK)
+            status = vit_output_open(&report->rows, report->options, &report->schema.schema, NULL);
+    }
+    return status == VIT_OK ? vit_profile_emit_groups(profile, &report->rows, vit_profile_class) : status;
+}
+
 static int profile_model(struct report *report, const char *model, const char *folder)
 {
     static struct vit_profile profile; /* large; observers point into it */
@@ -66,8 +78,7 @@ static int profile_model(struct report *report, const char *model, const char *f
         return vit_fail_in(status, "%s", model);
     status = vit_run_folder(folder);
     if (status == VIT_OK)
-        status = report->has_rows ? vit_profile_emit_groups(&profile, &report->rows, vit_profile_class)
-                                  : vit_profile_print(&profile, report->options);
+        status = report->has_rows ? put_rows(report, &profile) : vit_profile_print(&profile, report->options);
     if (status == VIT_OK)
         status = vit_profile_write(&profile, folder);
     if (status == VIT_OK && vit_plot_available())
@@ -139,8 +150,9 @@ static void tell(const struct vit_options *options, const char *folder)
     if (!vit_output_is_table(options))
         return;
     const char *of = options->n_argument == 1 ? "" : "MODEL/";
-    printf("results in %s: run.json, models.csv, %soperators.csv, %ssummary.csv, %sclasses.csv, %sblocks.csv\n", folder,
-           of, of, of, of);
+    printf("results in %s: run.json, models.csv, %soperators.csv, %ssummary.csv, %sclasses.csv, %sblocks.csv, "
+           "%ssources.csv\n",
+           folder, of, of, of, of, of);
     if (vit_plot_available())
         printf("figures in %s: %sclass_share, %sblock_time, %sroofline (.svg, .png)\n", folder, of, of, of);
     else
@@ -154,10 +166,6 @@ static int open_report(struct report *report, const struct vit_options *options)
     if (status == VIT_OK)
         status = vit_machine_measure(&report->machine, options->threads);
     vit_schema_open(&report->schema, "classes", 1);
-    if (status == VIT_OK && report->has_rows)
-        status = vit_profile_group_schema(&report->schema);
-    if (status == VIT_OK && report->has_rows)
-        status = vit_output_open(&report->rows, options, &report->schema.schema, NULL);
     if (status != VIT_OK) {
         vit_schema_close(&report->schema);
         return status;
@@ -172,9 +180,9 @@ static int close_report(struct report *report, const char *folder, int status)
 {
     vit_json_end(&report->json);
     status = write_run(&report->json, folder, status);
-    if (report->has_rows && status == VIT_OK)
+    if (report->rows.def && status == VIT_OK)
         status = vit_sink_close(&report->rows);
-    else if (report->has_rows)
+    else if (report->rows.def)
         vit_sink_abort(&report->rows);
     vit_json_close(&report->json);
     vit_schema_close(&report->schema);
@@ -221,7 +229,7 @@ const struct vit_command vit_command_profile = {
         "  vitscope profile efficientvit_m5 --graph folded --threads 2 --weights model.safetensors --image cat.jpg\n",
     .takes =
         "batch threads img classes graph kernel isa image data synthetic weights seed warmup min-time repeat probes "
-        "out format",
+        "traffic cache counters out format",
     .min_arguments = 1,
     .max_arguments = VIT_MAX_ARGUMENTS,
     .run = run,

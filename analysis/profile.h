@@ -7,12 +7,22 @@
 #include "probes/machine.h"
 #include "reports/sink.h"
 
-/* A sum over operators. Times are medians over the repeats, added. */
+/* Columns of the probes that are bytes moved or touched, and their medians (profile_traffic.h). */
+enum { VIT_MAX_TRAFFIC = 32 };
+struct vit_traffic {
+    struct vit_column column[VIT_MAX_TRAFFIC];
+    struct vit_figure figure[VIT_MAX_TRAFFIC];
+    int n;
+    struct vit_cell *step; /* (steps, n) */
+};
+
+/* A sum over operators. Times are medians over the repeats, added; so are bytes. */
 struct vit_group {
     char name[64];
     int operators;
     double time_ns;
     struct vit_cost cost;
+    struct vit_cell bytes[VIT_MAX_TRAFFIC]; /* absent where an operator's are */
 };
 
 enum { VIT_MAX_GROUPS = 512 };
@@ -22,6 +32,7 @@ struct vit_profile {
     struct vit_session session;
     struct vit_measurement measurement;
     const struct vit_machine *machine;
+    struct vit_traffic traffic;
     double *step_ns;                        /* (steps): median time of each step */
     double total_ns;                        /* their sum */
     struct vit_summary plain, instrumented; /* whole forwards */
@@ -55,11 +66,11 @@ struct vit_rates {
 };
 struct vit_rates vit_profile_rates(const struct vit_profile *profile, const struct vit_cost *cost, double time_ns);
 
-/* Writes operators.csv, summary.csv, classes.csv, blocks.csv and the figures into folder. */
+/* Writes operators.csv, summary.csv, classes.csv, blocks.csv and sources.csv into folder. */
 int vit_profile_write(const struct vit_profile *profile, const char *folder);
 
 /* The columns of classes.csv and blocks.csv, and the rows of one model: by time for classes, in order otherwise. */
-int vit_profile_group_schema(struct vit_schema_builder *schema);
+int vit_profile_group_schema(const struct vit_profile *profile, struct vit_schema_builder *schema);
 int vit_profile_emit_groups(const struct vit_profile *profile, struct vit_sink *sink, vit_profile_key key);
 
 /* Draws the figures beside the files of vit_profile_write. */

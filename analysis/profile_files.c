@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* profile_files.c - the files of a profile: operators.csv (raw, one row per operator and repeat), summary.csv (one row
- * per operator), classes.csv, blocks.csv, and the figures. */
-#include "analysis/profile.h"
+ * per operator), classes.csv, blocks.csv, sources.csv (what the columns are), and the figures. */
+#include "analysis/profile_traffic.h"
 
 #include "model/base/status.h"
 #include "reports/gnuplot.h"
@@ -68,15 +68,14 @@ struct table {
     struct vit_sink sink;
 };
 
-/* A CSV of the key columns and two further lists. */
-static int open_table(struct table *t, const char *folder, const char *name, const struct vit_column *column, int n)
+/* Opens NAME.csv for the schema that was gathered, unless that failed. */
+static int open_table(struct table *t, const char *folder, const char *name, int status)
 {
     char path[4096];
     const struct vit_sink_def *csv;
     snprintf(path, sizeof path, "%s/%s.csv", folder, name);
-    int status = vit_sink_find(&csv, "csv");
     if (status == VIT_OK)
-        status = vit_schema_add(&t->schema, column, n);
+        status = vit_sink_find(&csv, "csv");
     if (status == VIT_OK)
         status = vit_sink_open(&t->sink, csv, &t->schema.schema, &(struct vit_sink_target){.path = path});
     if (status != VIT_OK)
@@ -105,9 +104,8 @@ static int write_operators(const struct vit_profile *p, const char *folder)
     if (status == VIT_OK)
         status = vit_schema_add(&t.schema, &repeat, 1);
     if (status == VIT_OK)
-        status = open_table(&t, folder, "operators", probes->column, probes->n_columns);
-    else
-        vit_schema_close(&t.schema);
+        status = vit_schema_add(&t.schema, probes->column, probes->n_columns);
+    status = open_table(&t, folder, "operators", status);
     if (status != VIT_OK)
         return status;
     struct vit_cell *row = calloc((size_t)t.schema.schema.n_columns, sizeof *row);
@@ -165,17 +163,18 @@ static int write_summary(const struct vit_profile *p, const char *folder)
     struct table t;
     vit_schema_open(&t.schema, "summary", 1);
     int status = vit_schema_add(&t.schema, key_columns, N_KEY);
-    if (status != VIT_OK) {
-        vit_schema_close(&t.schema);
-        return status;
-    }
-    status = open_table(&t, folder, "summary", rate_columns, N_RATE);
+    if (status == VIT_OK)
+        status = vit_schema_add(&t.schema, rate_columns, N_RATE);
+    if (status == VIT_OK)
+        status = vit_traffic_schema(&p->traffic, &t.schema);
+    status = open_table(&t, folder, "summary", status);
     if (status != VIT_OK)
         return status;
     for (int s = 0; s < p->instance.plan.n_step && status == VIT_OK; s++) {
-        struct vit_cell row[N_KEY + N_RATE];
+        struct vit_cell row[N_KEY + N_RATE + VIT_MAX_TRAFFIC];
         fill_key(p, &p->instance.plan.step[s], row);
         fill_rates(p, &p->instance.plan.step[s].cost, p->step_ns[s], row + N_KEY);
+        vit_traffic_add(&p->traffic, s, row + N_KEY + N_RATE, true);
         status = vit_sink_write(&t.sink, row);
     }
     return close_table(&t, status);
@@ -193,10 +192,12 @@ static const struct vit_column group_columns[] = {
 };
 enum { N_GROUP = sizeof group_columns / sizeof group_columns[0] };
 
-int vit_profile_group_schema(struct vit_schema_builder *schema)
+int vit_profile_group_schema(const struct vit_profile *p, struct vit_schema_builder *schema)
 {
     int status = vit_schema_add(schema, group_columns, N_GROUP);
-    return status == VIT_OK ? vit_schema_add(schema, rate_columns, N_RATE) : status;
+    if (status == VIT_OK)
+        status = vit_schema_add(schema, rate_columns, N_RATE);
+    return status == VIT_OK ? vit_traffic_schema(&p->traffic, schema) : status;
 }
 
 int vit_profile_emit_groups(const struct vit_profile *p, struct vit_sink *sink, vit_profile_key key)
@@ -210,7 +211,7 @@ int vit_profile_emit_groups(const struct vit_profile *p, struct vit_sink *sink, 
         char *class_name = strchr(group[i].name, ' '); /* "s0.b1 gemm" or "gemm" */
         if (class_name)
             *class_name++ = '\0';
-        struct vit_cell row[N_GROUP + N_RATE] = {
+        struct vit_cell row[N_GROUP + N_RATE + VIT_MAX_TRAFFIC] = {
             vit_text(p->instance.model->name),
             vit_text(graph ? graph : "eager"),
             vit_int(p->instance.graph.batch),
@@ -221,6 +222,7 @@ int vit_profile_emit_groups(const struct vit_profile *p, struct vit_sink *sink, 
             vit_int(group[i].operators),
         };
         fill_rates(p, &group[i].cost, group[i].time_ns, row + N_GROUP);
+        memcpy(row + N_GROUP + N_RATE, group[i].bytes, (size_t)p->traffic.n * sizeof *row);
         status = vit_sink_write(sink, row);
     }
     return status;
@@ -230,12 +232,7 @@ static int write_groups(const struct vit_profile *p, const char *folder, const c
 {
     struct table t;
     vit_schema_open(&t.schema, name, 1);
-    int status = vit_schema_add(&t.schema, group_columns, N_GROUP);
-    if (status != VIT_OK) {
-        vit_schema_close(&t.schema);
-        return status;
-    }
-    status = open_table(&t, folder, name, rate_columns, N_RATE);
+    int status = open_table(&t, folder, name, vit_profile_group_schema(p, &t.schema));
     if (status != VIT_OK)
         return status;
     return close_table(&t, vit_profile_emit_groups(p, &t.sink, key));
@@ -258,7 +255,9 @@ int vit_profile_write(const struct vit_profile *p, const char *folder)
         status = write_groups(p, folder, "classes", vit_profile_class);
     if (status == VIT_OK)
         status = write_groups(p, folder, "blocks", block_and_class);
-    return status;
+    char path[4096];
+    snprintf(path, sizeof path, "%s/sources.csv", folder);
+    return status == VIT_OK ? vit_traffic_write_sources(&p->session, path) : status;
 }
 
 static int draw(const char *figure, const char *data, const char *folder, const struct vit_plot_variable *further,

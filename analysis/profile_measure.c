@@ -1,35 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* profile_measure.c - runs the probes over one model and gathers medians, groups and rates. */
-#include "analysis/profile.h"
+#include "analysis/probe_choice.h"
+#include "analysis/profile_traffic.h"
 
 #include "model/base/status.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char default_probes[] = "wall_time,traffic,memory,papi";
-
-/* wall_time comes first whatever the list says: the breakdown is made of it. */
-static int open_session(struct vit_session *session, const struct vit_plan *plan, const char *list)
-{
-    char text[512];
-    const char *name[VIT_MAX_PROBES] = {"wall_time"};
-    int n = 1, listed = 0;
-    if (strlen(list) >= sizeof text)
-        return vit_fail(VIT_EINVAL, "--probes: the list is longer than %zu characters", sizeof text - 1);
-    strcpy(text, list);
-    char *rest = NULL;
-    for (char *item = strtok_r(text, ",", &rest); item; item = strtok_r(NULL, ",", &rest)) {
-        if (strcmp(item, "wall_time") == 0 && !listed++)
-            continue;
-        if (n == VIT_MAX_PROBES)
-            return vit_fail(VIT_EINVAL, "--probes: more than %d", VIT_MAX_PROBES);
-        name[n++] = item;
-    }
-    int status = vit_session_open(session, plan, name, n);
-    return status == VIT_OK ? VIT_OK : vit_fail_in(status, "--probes");
-}
 
 static int summarise(struct vit_profile *p)
 {
@@ -68,7 +46,8 @@ struct vit_protocol vit_profile_protocol(const struct vit_options *options)
     return (struct vit_protocol){.name = "profile",
                                  .warmup_s = options->warmup_s >= 0 ? options->warmup_s : 0.5,
                                  .min_time_s = options->min_time_s >= 0 ? options->min_time_s : 1,
-                                 .repeat = options->repeat ? options->repeat : 10};
+                                 .repeat = options->repeat ? options->repeat : 10,
+                                 .compute_s = vit_probe_choice_limit(options)};
 }
 
 static int measure(struct vit_profile *p, const struct vit_options *options)
@@ -80,9 +59,11 @@ static int measure(struct vit_profile *p, const struct vit_options *options)
     else if (options->data)
         status = vit_instance_read_images(&p->instance, options->data);
     if (status == VIT_OK)
-        status = open_session(&p->session, &p->instance.plan, options->probes ? options->probes : default_probes);
+        status = vit_probe_choice_open(&p->session, &p->instance, options);
     if (status == VIT_OK)
         status = vit_runner_measure(&p->measurement, &p->instance, &p->session, &protocol);
+    if (status == VIT_OK)
+        status = vit_traffic_gather(&p->traffic, &p->session, &p->measurement);
     return status == VIT_OK ? summarise(p) : status;
 }
 
@@ -111,6 +92,7 @@ void vit_profile_close(struct vit_profile *p)
 {
     free(p->step_ns);
     p->step_ns = NULL;
+    vit_traffic_free(&p->traffic);
     vit_measurement_close(&p->measurement);
     vit_session_close(&p->session);
     vit_instance_close(&p->instance);
@@ -135,10 +117,12 @@ const char *vit_profile_block(const struct vit_step *step, char *text)
     return text;
 }
 
-static void add(struct vit_group *group, const struct vit_cost *cost, double time_ns)
+static void add(struct vit_group *group, const struct vit_profile *p, int s)
 {
+    const struct vit_cost *cost = &p->instance.plan.step[s].cost;
+    vit_traffic_add(&p->traffic, s, group->bytes, group->operators == 0);
     group->operators++;
-    group->time_ns += time_ns;
+    group->time_ns += p->step_ns[s];
     group->cost.macs += cost->macs;
     group->cost.flops += cost->flops;
     group->cost.read_weight_bytes += cost->read_weight_bytes;
@@ -162,7 +146,7 @@ int vit_profile_group(const struct vit_profile *p, vit_profile_key key, struct v
             group[n] = (struct vit_group){0};
             snprintf(group[n++].name, sizeof group[0].name, "%s", name);
         }
-        add(&group[i], &step->cost, p->step_ns[s]);
+        add(&group[i], p, s);
     }
     return n;
 }

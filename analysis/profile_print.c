@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* profile_print.c - a profile on stdout: headline, classes, the costliest operators. */
 #include "analysis/output.h"
-#include "analysis/profile.h"
+#include "analysis/profile_traffic.h"
 
 #include "model/base/status.h"
 
@@ -161,6 +161,9 @@ int vit_profile_print(const struct vit_profile *p, const struct vit_options *opt
     int status = print_listing(p, options, (struct listing){group, n, false});
     if (status == VIT_OK && table) {
         printf("\n");
+        status = vit_traffic_print(p, options);
+    }
+    if (status == VIT_OK && table) {
         status = print_operators(p, options);
         printf("\n");
     }

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+#include "analysis/profile_traffic.h"
+
+#include "analysis/output.h"
+#include "model/base/status.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Analytic bytes have columns of their own in every table: the rest was counted, one way or another. */
+static bool is_traffic(const struct vit_column *column, const struct vit_figure *figure)
+{
+    return strcmp(column->unit, "B") == 0 && figure->tier != VIT_TIER_ANALYTIC;
+}
+
+int vit_traffic_gather(struct vit_traffic *t, const struct vit_session *session, const struct vit_measurement *m)
+{
+    const struct vit_schema *schema = vit_session_schema(session);
+    int at[VIT_MAX_TRAFFIC];
+    *t = (struct vit_traffic){0};
+    for (int c = 0; c < schema->n_columns; c++) {
+        int own = 0;
+        const struct vit_probe *probe = vit_session_probe_of(session, c, &own);
+        struct vit_figure figure = vit_probe_figure(probe, own);
+        if (!is_traffic(&schema->column[c], &figure) || t->n == VIT_MAX_TRAFFIC)
+            continue;
+        at[t->n] = c;
+        t->column[t->n] = schema->column[c];
+        t->figure[t->n++] = figure;
+    }
+    t->step = calloc((size_t)m->n_step * (size_t)t->n + 1, sizeof *t->step);
+    if (!t->step)
+        return vit_fail(VIT_ENOMEM, "out of memory: bytes of %d steps", m->n_step);
+    for (int s = 0; s < m->n_step; s++)
+        for (int i = 0; i < t->n; i++)
+            t->step[s * t->n + i] = vit_measurement_median(m, s, at[i]);
+    for (int i = 0; i < t->n; i++)
+        t->column[i].type = VIT_REAL; /* medians */
+    return VIT_OK;
+}
+
+void vit_traffic_free(struct vit_traffic *t)
+{
+    free(t->step);
+    *t = (struct vit_traffic){0};
+}
+
+int vit_traffic_find(const struct vit_traffic *t, const char *name)
+{
+    for (int i = 0; i < t->n; i++)
+        if (strcmp(t->column[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+void vit_traffic_add(const struct vit_traffic *t, int step, struct vit_cell *sum, bool first)
+{
+    for (int i = 0; i < t->n; i++) {
+        struct vit_cell value = t->step[step * t->n + i];
+        bool present = value.present && (first || sum[i].present);
+        sum[i] = present ? vit_real_cell(value.r + (first ? 0 : sum[i].r)) : vit_absent();
+    }
+}
+
+int vit_traffic_schema(const struct vit_traffic *t, struct vit_schema_builder *schema)
+{
+    return vit_schema_add(schema, t->column, t->n);
+}
+
+static const struct vit_column source_columns[] = {
+    {"column", VIT_TEXT, "", "column of operators.csv"},
+    {"probe", VIT_TEXT, "", "probe that tells it"},
+    {"unit", VIT_TEXT, "", "unit"},
+    {"tier", VIT_TEXT, "", "measured, simulated, footprint or analytic"},
+    {"scope", VIT_TEXT, "", "whose work is in it: threads, ccx, socket, model"},
+    {"source", VIT_TEXT, "", "counter, model or rule that it comes from"},
+    {"calibration", VIT_REAL, "", "counted / known bytes of a stream of known size; empty: nothing to calibrate"},
+    {"run_fraction", VIT_REAL, "", "least share of its time that the event was on a counter"},
+    {"rejected", VIT_INT, "", "impossible values that were dropped"},
+    {"absent", VIT_TEXT, "", "why there are no values; empty where there are"},
+    {"help", VIT_TEXT, "", "what it is"},
+};
+enum { N_SOURCE = sizeof source_columns / sizeof source_columns[0] };
+static const struct vit_schema source_schema = {"sources", 1, N_SOURCE, source_columns};
+
+int vit_traffic_write_sources(const struct vit_session *session, const char *path)
+{
+    const struct vit_schema *schema = vit_session_schema(session);
+    const struct vit_sink_def *csv;
+    struct vit_sink sink;
+    int status = vit_sink_find(&csv, "csv");
+    if (status == VIT_OK)
+        status = vit_sink_open(&sink, csv, &source_schema, &(struct vit_sink_target){.path = path});
+    if (status != VIT_OK)
+        return status;
+    for (int c = 0; c < schema->n_columns && status == VIT_OK; c++) {
+        int own = 0;
+        const struct vit_probe *probe = vit_session_probe_of(session, c, &own);
+        struct vit_figure figure = vit_probe_figure(probe, own);
+        struct vit_cell row[N_SOURCE] = {
+            vit_text(schema->column[c].name),
+            vit_text(probe->def->name),
+            vit_text(schema->column[c].unit),
+            vit_text(vit_tier_name(figure.tier)),
+            vit_text(vit_scope_name(figure.scope)),
+            vit_text(figure.source),
+            isnan(figure.calibration) ? vit_absent() : vit_real_cell(figure.calibration),
+            vit_real_cell(figure.run_fraction),
+            vit_int(figure.rejected),
+            vit_text(vit_session_reason(session, c)),
+            vit_text(schema->column[c].help),
+        };
+        status = vit_sink_write(&sink, row);
+    }
+    if (status == VIT_OK)
+        return vit_sink_close(&sink);
+    vit_sink_abort(&sink);
+    return status;
+}
+
+/* What the table of classes shows of each source: a column of the probes, or the sum of two of the same source. */
+struct shown {
+    const char *heading, *column, *second;
+};
+static const struct shown shown[] = {
+    {"cold fill+wb [SIM]", "sim_cold_llc_fill_bytes", "sim_cold_llc_wb_bytes"},
+    {"chained fill+wb [SIM]", "sim_chained_llc_fill_bytes", "sim_chained_llc_wb_bytes"},
+    {"cold LL fill [SIM callgrind]", "cg_cold_ll_fill_bytes", NULL},
+    {"pages [FOOT]", "footprint_bytes", NULL},
+    {"DRAM read [MEAS threads]", "measured_dram_read_bytes", NULL},
+    {"DRAM read [MEAS socket]", "measured_socket_dram_read_bytes", NULL},
+    {"DRAM write [MEAS socket]", "measured_socket_dram_write_bytes", NULL},
+};
+enum { N_SHOWN = sizeof shown / sizeof shown[0] };
+
+static bool has_values(const struct vit_profile *p, const char *column)
+{
+    int at = vit_traffic_find(&p->traffic, column);
+    for (int s = 0; at >= 0 && s < p->instance.plan.n_step; s++)
+        if (p->traffic.step[s * p->traffic.n + at].present)
+            return true;
+    return false;
+}
+
+static struct vit_cell value_of(const struct vit_profile *p, const struct shown *what, const struct vit_cell *bytes)
+{
+    struct vit_cell sum = bytes[vit_traffic_find(&p->traffic, what->column)];
+    int second = what->second ? vit_traffic_find(&p->traffic, what->second) : -1;
+    if (!what->second || !sum.present)
+        return sum;
+    return second >= 0 && bytes[second].present ? vit_real_cell(sum.r + bytes[second].r) : vit_absent();
+}
+
+struct layout {
+    const struct shown *what[N_SHOWN];
+    int n;
+    struct vit_column column[2 + 2 * N_SHOWN];
+};
+
+static void choose(const struct vit_profile *p, struct layout *l)
+{
+    *l = (struct layout){.column = {{"class", VIT_TEXT, "", "class of operators"},
+                                    {"compulsory_bytes", VIT_INT, "B", "compulsory bytes (analytic)"}}};
+    l->column[1].name = "compulsory [MIN]";
+    for (int i = 0; i < N_SHOWN; i++) {
+        if (!has_values(p, shown[i].column))
+            continue;
+        l->what[l->n] = &shown[i];
+        l->column[2 + 2 * l->n] = (struct vit_column){shown[i].heading, VIT_REAL, "B", ""};
+        l->column[3 + 2 * l->n] = (struct vit_column){"x MIN", VIT_REAL, "", ""};
+        l->n++;
+    }
+}
+
+static int put_row(const struct vit_profile *p, const struct layout *l, struct vit_sink *sink,
+                   const struct vit_group *group)
+{
+    double compulsory = (double)vit_cost_bytes(&group->cost);
+    struct vit_cell row[2 + 2 * N_SHOWN] = {vit_text(group->name), vit_int(vit_cost_bytes(&group->cost))};
+    for (int i = 0; i < l->n; i++) {
+        row[2 + 2 * i] = value_of(p, l->what[i], group->bytes);
+        if (row[2 + 2 * i].present && compulsory > 0)
+            row[3 + 2 * i] = vit_real_cell(row[2 + 2 * i].r / compulsory);
+    }
+    return vit_sink_write(sink, row);
+}
+
+static const char *whole(const struct vit_step *step,
+                         char *text) /* NOLINT(readability-non-const-parameter): a vit_profile_key */
+{
+    (void)step;
+    (void)text;
+    return "all";
+}
+
+/* Each source in one line: nobody should take a model's number for a counter's. */
+static void print_sources(const struct vit_profile *p, const struct layout *l)
+{
+    const char *last = "";
+    printf("bytes by source; never add them up: each is another answer to the same question\n");
+    printf("  [MIN]  compulsory: each input once, each output once\n");
+    for (int i = 0; i < l->n; i++) {
+        const struct vit_figure *figure = &p->traffic.figure[vit_traffic_find(&p->traffic, l->what[i]->column)];
+        if (strcmp(figure->source, last) != 0)
+            printf("  [%s]  %s: %s\n", vit_tier_mark(figure->tier),
+                   figure->tier == VIT_TIER_SIMULATED ? "SIMULATED, not measured" : vit_tier_name(figure->tier),
+                   figure->source);
+        last = figure->source;
+    }
+    printf("\n");
+}
+
+int vit_traffic_print(const struct vit_profile *p, const struct vit_options *options)
+{
+    static struct vit_group group[VIT_MAX_GROUPS];
+    struct layout l;
+    struct vit_sink sink;
+    choose(p, &l);
+    if (l.n == 0)
+        return VIT_OK;
+    print_sources(p, &l);
+    const struct vit_schema schema = {"traffic", 1, 2 + 2 * l.n, l.column};
+    int n = vit_profile_group(p, vit_profile_class, group);
+    vit_group_sort_by_time(group, n);
+    n += vit_profile_group(p, whole, group + n);
+    int status = vit_output_open(&sink, options, &schema, NULL);
+    for (int i = 0; i < n && status == VIT_OK; i++) {
+        status = put_row(p, &l, &sink, &group[i]);
+        if (status != VIT_OK)
+            vit_sink_abort(&sink);
+    }
+    if (status == VIT_OK)
+        status = vit_sink_close(&sink);
+    printf("\n");
+    return status;
+}
