@@ -151,8 +151,8 @@ static void tell(const struct vit_options *options, const char *folder)
         return;
     const char *of = options->n_argument == 1 ? "" : "MODEL/";
     printf("results in %s: run.json, models.csv, %soperators.csv, %ssummary.csv, %sclasses.csv, %sblocks.csv, "
-           "%ssources.csv\n",
-           folder, of, of, of, of, of);
+           "%straffic.csv, %ssources.csv\n",
+           folder, of, of, of, of, of, of);
     if (vit_plot_available())
         printf("figures in %s: %sclass_share, %sblock_time, %sroofline (.svg, .png)\n", folder, of, of, of);
     else

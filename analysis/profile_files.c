@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* profile_files.c - the files of a profile: operators.csv (raw, one row per operator and repeat), summary.csv (one row
- * per operator), classes.csv, blocks.csv, sources.csv (what the columns are), and the figures. */
+ * per operator), classes.csv, blocks.csv, traffic.csv, sources.csv (what the columns are), and the figures. */
 #include "analysis/profile_traffic.h"
 
 #include "model/base/status.h"
@@ -257,7 +257,10 @@ int vit_profile_write(const struct vit_profile *p, const char *folder)
         status = write_groups(p, folder, "blocks", block_and_class);
     char path[4096];
     snprintf(path, sizeof path, "%s/sources.csv", folder);
-    return status == VIT_OK ? vit_traffic_write_sources(&p->session, path) : status;
+    if (status == VIT_OK)
+        status = vit_traffic_write_sources(&p->session, path);
+    snprintf(path, sizeof path, "%s/traffic.csv", folder);
+    return status == VIT_OK ? vit_traffic_write_classes(p, path) : status;
 }
 
 static int draw(const char *figure, const char *data, const char *folder, const struct vit_plot_variable *further,
@@ -289,5 +292,13 @@ int vit_profile_draw(const struct vit_profile *p, const char *folder)
         status = draw("block_time", "blocks", folder, variable, 2);
     if (status == VIT_OK)
         status = draw("roofline", "summary", folder, variable, 5);
-    return status;
+    int figures = vit_traffic_figures(p);
+    if (status != VIT_OK || figures == 0)
+        return status;
+    static struct vit_group group[VIT_MAX_GROUPS];
+    char height[16];
+    snprintf(height, sizeof height, "%d",
+             180 + 20 * figures + 19 * (figures + 1) * vit_profile_group(p, vit_profile_class, group));
+    const struct vit_plot_variable traffic[] = {variable[0], variable[1], {"height", height, VIT_PLOT_NUMBER}};
+    return draw("traffic", "traffic", folder, traffic, 3);
 }

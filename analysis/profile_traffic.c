@@ -174,6 +174,13 @@ static void choose(const struct vit_profile *p, struct layout *l)
     }
 }
 
+int vit_traffic_figures(const struct vit_profile *p)
+{
+    struct layout l;
+    choose(p, &l);
+    return l.n;
+}
+
 static int put_row(const struct vit_profile *p, const struct layout *l, struct vit_sink *sink,
                    const struct vit_group *group)
 {
@@ -210,6 +217,61 @@ static void print_sources(const struct vit_profile *p, const struct layout *l)
         last = figure->source;
     }
     printf("\n");
+}
+
+static const struct vit_column class_columns[] = {
+    {"class", VIT_TEXT, "", "class of operators"},
+    {"figure", VIT_TEXT, "", "what was counted"},
+    {"tier", VIT_TEXT, "", "measured, simulated or footprint"},
+    {"scope", VIT_TEXT, "", "whose work is in it"},
+    {"bytes", VIT_REAL, "B", "sum over the operators of the class"},
+    {"compulsory_bytes", VIT_INT, "B", "of the same operators (analytic)"},
+    {"ratio", VIT_REAL, "", "bytes / compulsory_bytes"},
+};
+enum { N_CLASS = sizeof class_columns / sizeof class_columns[0] };
+static const struct vit_schema class_schema = {"traffic", 1, N_CLASS, class_columns};
+
+static int put_class(const struct vit_profile *p, const struct layout *l, struct vit_sink *sink,
+                     const struct vit_group *group)
+{
+    double compulsory = (double)vit_cost_bytes(&group->cost);
+    int status = VIT_OK;
+    for (int i = 0; i < l->n && status == VIT_OK; i++) {
+        const struct vit_figure *figure = &p->traffic.figure[vit_traffic_find(&p->traffic, l->what[i]->column)];
+        struct vit_cell bytes = value_of(p, l->what[i], group->bytes);
+        struct vit_cell row[N_CLASS] = {
+            vit_text(group->name),
+            vit_text(l->what[i]->heading),
+            vit_text(vit_tier_name(figure->tier)),
+            vit_text(vit_scope_name(figure->scope)),
+            bytes,
+            vit_int(vit_cost_bytes(&group->cost)),
+            bytes.present && compulsory > 0 ? vit_real_cell(bytes.r / compulsory) : vit_absent(),
+        };
+        status = vit_sink_write(sink, row);
+    }
+    return status;
+}
+
+int vit_traffic_write_classes(const struct vit_profile *p, const char *path)
+{
+    static struct vit_group group[VIT_MAX_GROUPS];
+    const struct vit_sink_def *csv;
+    struct vit_sink sink;
+    struct layout l;
+    choose(p, &l);
+    int n = vit_profile_group(p, vit_profile_class, group), status = vit_sink_find(&csv, "csv");
+    vit_group_sort_by_time(group, n);
+    if (status == VIT_OK)
+        status = vit_sink_open(&sink, csv, &class_schema, &(struct vit_sink_target){.path = path});
+    if (status != VIT_OK)
+        return status;
+    for (int i = 0; i < n && status == VIT_OK; i++)
+        status = put_class(p, &l, &sink, &group[i]);
+    if (status == VIT_OK)
+        return vit_sink_close(&sink);
+    vit_sink_abort(&sink);
+    return status;
 }
 
 int vit_traffic_print(const struct vit_profile *p, const struct vit_options *options)

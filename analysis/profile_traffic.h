@@ -22,6 +22,12 @@ int vit_traffic_schema(const struct vit_traffic *traffic, struct vit_schema_buil
 /* sources.csv: one row per column of the probes, saying what its numbers are, or why there are none. */
 int vit_traffic_write_sources(const struct vit_session *session, const char *path);
 
+/* How many sources besides compulsory have values. */
+int vit_traffic_figures(const struct vit_profile *profile);
+
+/* traffic.csv: one row per class and source that has values, beside the compulsory bytes. */
+int vit_traffic_write_classes(const struct vit_profile *profile, const char *path);
+
 /* The table of classes for readers: bytes of each source beside the compulsory ones, with ratios. Prints nothing where
  * only compulsory bytes are known. */
 int vit_traffic_print(const struct vit_profile *profile, const struct vit_options *options);
