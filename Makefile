@@ -73,7 +73,7 @@ LIB_SOURCES    := $(filter-out analysis/main.c,$(sort $(wildcard model/*.c model
 KERNEL_SOURCES := $(sort $(wildcard model/kernels/*.c))
 LIB_OBJECTS    := $(LIB_SOURCES:%.c=$(BUILD)/%.o) \
                   $(foreach isa,$(ISAS),$(KERNEL_SOURCES:%.c=$(BUILD)/%.$(isa).o))
-SUPPORT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
+SUPPORT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/support/fake_pmu.c,$(wildcard tests/support/*.c)))
 TESTS          := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/test_*.c)))
 # Slow tests are called tests/test_*_long.c: the short tier leaves them out.
 SHORT_TESTS    := $(filter-out %_long,$(TESTS))
@@ -139,6 +139,13 @@ $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(SUPPORT_OBJECTS) $(STATIC)
 
 # These run the program.
 $(BUILD)/tests/test_analysis_cli $(BUILD)/tests/test_analysis_profile: | $(BINARY)
+
+# Preloaded by these (tests/support/fake_pmu.c); it must load into programs without sanitizers too.
+$(BUILD)/tests/test_probes_fake_pmu $(BUILD)/tests/test_analysis_doctor: | $(BINARY) $(BUILD)/tests/fake_pmu.so
+$(BUILD)/tests/support/fake_pmu.o: EXTRA = -fno-sanitize=all
+$(BUILD)/tests/fake_pmu.so: $(BUILD)/tests/support/fake_pmu.o
+	$(if $(Q),@echo "  LD    $@")
+	$(Q)$(CC) -shared $< -ldl -o $@
 
 $(BUILD)/tests/example_%: $(BUILD)/tests/example_%.o $(STATIC)
 	$(if $(Q),@echo "  LD    $@")
