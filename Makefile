@@ -19,6 +19,7 @@ Q := $(if $(V),,@)
 MODULES := openblas:libopenblas-dev hwloc:libhwloc-dev libcjson:libcjson-dev sleef:libsleef-dev libpng:libpng-dev \
            libjpeg:libjpeg62-turbo-dev zlib:zlib1g-dev nettle:nettle-dev papi:libpapi-dev
 CSV_HEADER := $(firstword $(wildcard /usr/include/csv.h /usr/local/include/csv.h))
+VALGRIND_HEADER := $(firstword $(wildcard /usr/include/valgrind/callgrind.h /usr/local/include/valgrind/callgrind.h))
 
 # Targets that compile nothing need neither compiler nor libraries.
 NO_BUILD := help clean uninstall check
@@ -27,7 +28,7 @@ ifeq ($(shell command -v pkg-config),)
 $(error pkg-config is missing: install the Debian package pkg-config (`scripts/setup run` installs all that is needed))
 endif
 MISSING := $(foreach m,$(MODULES),$(if $(shell pkg-config --exists $(word 1,$(subst :, ,$m)) || echo no),$(word 2,$(subst :, ,$m)))) \
-           $(if $(CSV_HEADER),,libcsv-dev)
+           $(if $(CSV_HEADER),,libcsv-dev) $(if $(VALGRIND_HEADER),,valgrind)
 ifneq ($(strip $(MISSING)),)
 $(error missing Debian packages: $(strip $(MISSING)) (`scripts/setup run` installs them))
 endif
