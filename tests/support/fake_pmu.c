@@ -11,7 +11,8 @@
  * nothing else ENOENT, EACCES, ...: fails so ticks:N     every read is N more than the one before scale:F     F times
  * the number backwards   falls where the number rises share:F     multiplexed: counted for the share F of the time
  *           most:N      a group takes at most N events
- * FAKE_PMU_SYSFS=FOLDER stands for /sys/bus/event_source/devices.
+ * FAKE_PMU_ROOT=FOLDER: its sys/bus/event_source/devices, proc/cpuinfo and proc/sys/kernel/perf_event_paranoid, those
+ * that are there, stand for the real ones.
  * It keeps no locks: one thread opens and reads. */
 #include <dirent.h>
 #include <dlfcn.h>
@@ -266,17 +267,25 @@ int close(int fd)
     return next_close(fd);
 }
 
-/* The file or folder that stands for path. */
+/* What stands for path: below FAKE_PMU_ROOT, where that has the file or folder of this table that path is in. */
 static const char *redirect(const char *path)
 {
+    FIND_NEXT(access);
     static _Thread_local char other[4096];
-    static const char devices[] = "/sys/bus/event_source/devices";
-    const char *folder = getenv("FAKE_PMU_SYSFS");
-    size_t length = sizeof devices - 1;
-    if (!folder || !path || strncmp(path, devices, length) != 0 || (path[length] && path[length] != '/'))
-        return path;
-    snprintf(other, sizeof other, "%s%s", folder, path + length);
-    return other;
+    static const char *const places[] = {"/sys/bus/event_source/devices", "/proc/cpuinfo",
+                                         "/proc/sys/kernel/perf_event_paranoid"};
+    const char *root = getenv("FAKE_PMU_ROOT");
+    for (size_t i = 0; root && i < sizeof places / sizeof places[0]; i++) {
+        size_t length = strlen(places[i]);
+        if (strncmp(path, places[i], length) != 0 || (path[length] && path[length] != '/'))
+            continue;
+        snprintf(other, sizeof other, "%s%s", root, places[i]);
+        if (next_access(other, F_OK) != 0)
+            break;
+        snprintf(other, sizeof other, "%s%s", root, path);
+        return other;
+    }
+    return path;
 }
 
 FILE *fopen(const char *path, const char *mode)
