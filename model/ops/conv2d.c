@@ -216,4 +216,5 @@ const struct vit_op_def vit_op_conv2d = {.name = "conv2d",
                                          .outputs = 1,
                                          .infer = vit_convolution_infer,
                                          .cost = vit_convolution_cost,
-                                         .cpu = kernels};
+                                         .cpu = kernels,
+                                         .reads = vit_convolution_reads};

@@ -103,4 +103,5 @@ const struct vit_op_def vit_op_depthwise_conv2d = {.name = "depthwise_conv2d",
                                                    .outputs = 1,
                                                    .infer = vit_convolution_infer,
                                                    .cost = vit_convolution_cost,
-                                                   .cpu = kernels};
+                                                   .cpu = kernels,
+                                                   .reads = vit_convolution_reads};
