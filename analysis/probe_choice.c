@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char default_probes[] = "traffic,memory,papi";
+static const char default_probes[] = "traffic,memory,counters";
 
 /* What profile computes without being asked must not keep anybody waiting. */
 static const double unasked_s = 5;
