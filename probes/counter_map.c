@@ -76,14 +76,6 @@ int vit_counter_events_of(const struct vit_processor *processor, const struct vi
     return n;
 }
 
-bool vit_processor_known(const struct vit_processor *processor)
-{
-    for (size_t i = 0; i < sizeof processors / sizeof processors[0]; i++)
-        if (is_processor(processor, processors[i].id))
-            return true;
-    return false;
-}
-
 /* The first processor's lines of /proc/cpuinfo: "model\t\t: 2", "CPU part\t: 0xd0c". */
 void vit_processor_read(struct vit_processor *processor)
 {

@@ -55,8 +55,5 @@ int vit_counter_events_of(const struct vit_processor *processor, const struct vi
 extern const struct vit_counter_event vit_counter_event_table[];
 extern const int vit_n_counter_events;
 
-/* Does the map have rows for it, beside those for any? */
-bool vit_processor_known(const struct vit_processor *processor);
-
 /* Fields stay "" and -1 where the kernel does not tell. */
 void vit_processor_read(struct vit_processor *processor);

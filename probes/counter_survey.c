@@ -229,9 +229,10 @@ void vit_counter_why(const struct vit_counter_survey *s, const char *column, cha
             best = f;
     }
     const struct vit_processor *p = &s->system.processor;
+    bool named = best && strncmp(best->reason, best->event, strlen(best->event)) == 0;
     if (best)
-        snprintf(text, size, "%s (%s): %s%s%s", best->event, best->backend->name, best->reason,
-                 best->cure[0] ? ": " : "", best->cure);
+        snprintf(text, size, "%s%s%s: %s%s%s", best->backend->name, named ? "" : " ", named ? "" : best->event,
+                 best->reason, best->cure[0] ? ": " : "", best->cure);
     else
         snprintf(text, size, "no event is known for it on this processor (%s family %d model %d): a row in %s would do",
                  p->vendor, p->family, p->model, "probes/counter_events.def");

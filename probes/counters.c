@@ -247,6 +247,7 @@ static void describe(const struct vit_probe *probe, int index, struct vit_figure
         return;
     }
     const struct vit_counter_finding *f = &c->columns.column[index].finding;
+    figure->scope = f->scope;
     if (!f->backend)
         return;
     char bytes[32] = "", idle[64] = "";
@@ -256,7 +257,6 @@ static void describe(const struct vit_probe *probe, int index, struct vit_figure
         snprintf(idle, sizeof idle, ", others' %.2f GB/s when idle are in it", f->idle_per_s / 1e9);
     snprintf(figure->source, sizeof figure->source, "%s %.120s%s (%s mode)%s%s%.60s", f->backend->name, f->event, bytes,
              f->kernel ? "user and kernel" : "user", idle, f->caveat[0] ? "; " : "", f->caveat);
-    figure->scope = f->scope;
     figure->calibration = f->calibration;
     figure->run_fraction = c->run_fraction[index];
     figure->rejected = c->rejected[index];

@@ -48,7 +48,10 @@ static int add_quantity(struct vit_counters_columns *c, const struct vit_quantit
     *column = (struct vit_counters_column){.quantity = quantity, .group = -1};
     for (int i = 0; i < survey->n; i++) {
         const struct vit_counter_finding *f = &survey->finding[i];
-        if (!f->usable || strcmp(f->column, quantity->column) != 0)
+        if (strcmp(f->column, quantity->column) != 0)
+            continue;
+        column->finding.scope = f->scope;
+        if (!f->usable)
             continue;
         if (tasks <= 1 || attaches(f)) {
             column->finding = *f;

@@ -11,7 +11,7 @@ enum { VIT_COUNTERS_COLUMNS = 40, VIT_COUNTERS_GROUPS = 32, VIT_COUNTERS_REASON 
 /* A column for events. */
 struct vit_counters_column {
     const struct vit_quantity *quantity; /* NULL: a raw event of the backend */
-    struct vit_counter_finding finding;  /* usable, or backend NULL */
+    struct vit_counter_finding finding;  /* usable; or backend NULL, and of the rest but its scope */
     struct vit_counter_terms terms;
     int group;                        /* that counts it; -1: not counted */
     int first;                        /* of its terms among the events of the group */
