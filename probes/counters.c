@@ -250,13 +250,13 @@ static void describe(const struct vit_probe *probe, int index, struct vit_figure
     figure->scope = f->scope;
     if (!f->backend)
         return;
-    char bytes[32] = "", idle[64] = "";
+    char bytes[24] = "", idle[40] = ""; /* of a longer event or caveat, run.json and doctor tell the rest */
     if (f->bytes)
         snprintf(bytes, sizeof bytes, " x %d B", f->bytes);
     if (!isnan(f->idle_per_s))
-        snprintf(idle, sizeof idle, ", others' %.2f GB/s when idle are in it", f->idle_per_s / 1e9);
-    snprintf(figure->source, sizeof figure->source, "%s %.120s%s (%s mode)%s%s%.60s", f->backend->name, f->event, bytes,
-             f->kernel ? "user and kernel" : "user", idle, f->caveat[0] ? "; " : "", f->caveat);
+        snprintf(idle, sizeof idle, ", with %.3g GB/s of others", f->idle_per_s / 1e9);
+    snprintf(figure->source, sizeof figure->source, "%.8s %.100s%s (%s mode)%s%s%.44s", f->backend->name, f->event,
+             bytes, f->kernel ? "user and kernel" : "user", idle, f->caveat[0] ? "; " : "", f->caveat);
     figure->calibration = f->calibration;
     figure->run_fraction = c->run_fraction[index];
     figure->rejected = c->rejected[index];
