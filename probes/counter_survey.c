@@ -264,7 +264,7 @@ void vit_counter_try(struct vit_counter_finding *f, const struct vit_counter_bac
                                       .calibration = NAN,
                                       .idle_per_s = NAN,
                                       .scope = is_shared(event) ? VIT_SCOPE_SOCKET : VIT_SCOPE_THREADS,
-                                      .caveat = "a raw count: what it means is the processor's affair"};
+                                      .caveat = "raw: what it means is the processor's affair"};
     try_names(f, event, VIT_STIMULUS_ALL, &stream);
     if (f->failed == VIT_RUNG_ADVANCE && f->counted == 0) { /* some of the kernel's events happen only in its mode */
         f->kernel = true;
