@@ -140,7 +140,7 @@ static bool read_figure(struct vit_survey_figure *f, const struct cJSON *item)
     f->low = vit_json_real(item, "first_quartile");
     f->high = vit_json_real(item, "third_quartile");
     f->cpu_share = vit_json_real(item, "cpu_share");
-    return in_order(f) && f->cpu_share > 0;
+    return in_order(f) && isfinite(f->cpu_share) && f->cpu_share >= 0;
 }
 
 static int read_survey(struct vit_survey *s, const struct cJSON *root, const char *path)

@@ -50,7 +50,7 @@ static void test_machine_survey_has_every_figure_in_order(void **state)
             continue;
         }
         assert_true(f->low > 0 && f->low <= f->median && f->median <= f->high && f->high <= f->best);
-        assert_true(f->cpu_share > 0 && f->cpu_share < 1.1); /* two clocks: a little above 1 is possible */
+        assert_true(isfinite(f->cpu_share) && f->cpu_share >= 0); /* of two clocks: may exceed 1 on short figures */
         assert_true(f->threads >= at);
         at = f->threads;
         assert_int_equal(f->array_bytes == 0, strcmp(f->level, "core") == 0);
