@@ -212,12 +212,18 @@ static int list_columns(const struct vit_counter_survey *s, bool kernel, char *t
     return n;
 }
 
-/* The reason of the event of the processor that got furthest. */
+/* The rung that speaks for a finding: PAPI without its library or its tables says nothing of the machine. */
+static int height(const struct vit_counter_finding *f)
+{
+    return is_papi(f) && f->failed <= VIT_RUNG_COMPONENT ? -1 : (int)f->failed;
+}
+
+/* The event of the processor that got furthest. */
 static const struct vit_counter_finding *furthest(const struct vit_counter_survey *s)
 {
     const struct vit_counter_finding *best = NULL;
     for (int i = 0; i < s->n; i++)
-        if (needs_pmu(&s->finding[i]) && (!best || s->finding[i].failed > best->failed))
+        if (needs_pmu(&s->finding[i]) && (!best || height(&s->finding[i]) > height(best)))
             best = &s->finding[i];
     return best;
 }

@@ -75,6 +75,18 @@ static void fill_columns(struct counters *c)
     c->column[c->columns.n + 1] = short_column;
 }
 
+/* Why no column can be counted, in the words of the most promising one. */
+static const char *why_none(const struct counters *c)
+{
+    const struct vit_counter_survey *survey = vit_counter_survey();
+    for (int i = 0; i < c->columns.n; i++) {
+        const struct vit_counters_column *column = &c->columns.column[i];
+        if (c->columns.n == 1 || (column->quantity && vit_counter_chosen(survey, column->quantity->column)))
+            return column->reason;
+    }
+    return survey->verdict;
+}
+
 static int open_counters(struct vit_probe *probe, const char *argument, const struct vit_plan *plan)
 {
     if (argument && strcmp(argument, "none") == 0)
@@ -85,8 +97,7 @@ static int open_counters(struct vit_probe *probe, const char *argument, const st
     int now = vit_counter_tasks_now(), tasks = plan->threads > now ? plan->threads : now;
     int status = vit_counters_columns_choose(&c->columns, argument, tasks);
     if (status == VIT_OK && c->columns.n_group == 0)
-        status = vit_fail(VIT_ENOTSUP, "%s",
-                          c->columns.n == 1 ? c->columns.column[0].reason : vit_counter_survey()->verdict);
+        status = vit_fail(VIT_ENOTSUP, "%s", why_none(c));
     if (status != VIT_OK) {
         free(c);
         return status;
