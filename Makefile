@@ -139,7 +139,8 @@ $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(SUPPORT_OBJECTS) $(STATIC)
 	$(Q)$(LINK) $^ $(LIBS) -lcmocka -o $@
 
 # These run the program.
-$(BUILD)/tests/test_analysis_cli $(BUILD)/tests/test_analysis_profile: | $(BINARY)
+$(BUILD)/tests/test_analysis_cli $(BUILD)/tests/test_analysis_machine $(BUILD)/tests/test_analysis_machine_long \
+    $(BUILD)/tests/test_analysis_profile $(BUILD)/tests/test_analysis_callgrind_long: | $(BINARY)
 
 # Preloaded by these (tests/support/fake_pmu.c); it must load into programs without sanitizers too.
 $(BUILD)/tests/test_probes_fake_pmu $(BUILD)/tests/test_analysis_doctor: | $(BINARY) $(BUILD)/tests/fake_pmu.so
@@ -152,10 +153,11 @@ $(BUILD)/tests/example_%: $(BUILD)/tests/example_%.o $(STATIC)
 	$(if $(Q),@echo "  LD    $@")
 	$(Q)$(LINK) $^ $(LIBS) -o $@
 
+$(BUILD)/bench/bench_cache_agreement: $(BUILD)/tests/support/cache_agreement.o
 $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(STATIC)
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  LD    $@")
-	$(Q)$(LINK) $^ $(LIBS) -o $@
+	$(Q)$(LINK) $(filter %.o,$^) $(STATIC) $(LIBS) -o $@
 
 $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(STATIC)
 	$(if $(Q),@echo "  LD    $@")

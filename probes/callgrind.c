@@ -31,7 +31,7 @@ struct state {
     char *text; /* the argument; words point into it */
     char *word[VIT_CALLGRIND_WORDS + 1];
     int64_t (*count)[N_COLUMNS]; /* (steps) */
-    char about[72]; /* what the child says of itself */
+    char about[72];              /* what the child says of itself */
     char source[VIT_SOURCE_TEXT];
 };
 
@@ -164,10 +164,10 @@ static int compute(struct vit_probe *probe, struct vit_exec *exec, const struct 
     return status;
 }
 
-/* Of three forwards; valgrind computes each multiply-add in software. On a core of 2024. */
+/* Of three forwards; valgrind computes every multiply-add in software. On a processor of 2024. */
 static double seconds(const struct vit_probe *probe)
 {
-    const double start_s = 1, step_s = 0.02, macs_per_s = 30e6, bytes_per_s = 100e6;
+    const double start_s = 0.5, step_s = 0.008, macs_per_s = 19e6, bytes_per_s = 150e6;
     const struct vit_cost cost = vit_plan_cost(probe->plan);
     return start_s + step_s * probe->plan->n_step +
            VIT_N_CALLGRIND_PASSES * ((double)cost.macs / macs_per_s + (double)vit_cost_bytes(&cost) / bytes_per_s);

@@ -5,8 +5,8 @@
  *     chained  each step as it finds the caches after the steps before it: the steady state of forward after forward
  *     cold     each step with empty caches: switching callgrind's instrumentation off and on empties them
  *
- * Statistics are zeroed before each step; what is no step's between zeroing and dump is a call and some words of
- * stack. Dumps of chained come first, each pass in the order of the steps. */
+ * Before each step its description (step, operator, heads of tensors) and some stack are touched, so that data alone is
+ * counted; then statistics are zeroed. Dumps of chained come first, each pass in the order of the steps. */
 #pragma once
 
 #include "model/exec.h"
