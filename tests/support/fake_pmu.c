@@ -13,6 +13,7 @@
  *           most:N      a group takes at most N events
  * FAKE_PMU_ROOT=FOLDER: its sys/bus/event_source/devices, proc/cpuinfo and proc/sys/kernel/perf_event_paranoid, those
  * that are there, stand for the real ones.
+ * FAKE_PMU_L3=BYTES: what sysconf says of the last cache: streams that calibrate are four times that.
  * It keeps no locks: one thread opens and reads. */
 #include <dirent.h>
 #include <dlfcn.h>
@@ -27,6 +28,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 // The library's own names of parameters are reserved. NOLINTBEGIN(readability-inconsistent-declaration-parameter-name)
@@ -36,24 +38,26 @@ struct rule {
     int error;
     bool backwards;
     double scale, share;
-    uint64_t ticks;
+    double ticks, rate; /* ticks 0: what was counted */
     int most;
 };
 
 enum { MAX_FDS = 4096, MAX_GROUP = 16 };
 
 static struct counter {
-    bool open;
     struct rule rule;
-    uint64_t format; /* read_format */
-    uint64_t last;   /* of ticks */
+    uint64_t format;    /* read_format */
+    double last, at_ns; /* of ticks */
     int member[MAX_GROUP], members;
+    bool open;
 } counters[MAX_FDS];
 
 /* Declares next_NAME, the function of this name in the library after this one. */
 #define FIND_NEXT(name)                     \
     static __typeof__(&(name)) next_##name; \
-    find_next(#name, &next_##name)
+    find_next(#name, &next_##name);         \
+    if (!next_##name)                       \
+    abort()
 
 static void find_next(const char *name, void *pointer)
 {
@@ -62,8 +66,6 @@ static void find_next(const char *name, void *pointer)
     if (function)
         return;
     function = dlsym(RTLD_NEXT, name);
-    if (!function)
-        abort();
     memcpy(pointer, &function, sizeof function);
 }
 
@@ -99,7 +101,9 @@ static void apply_word(struct rule *rule, const char *word, size_t length)
     else if (word_is(word, name, "real"))
         rule->instead = -1;
     else if (word_is(word, name, "ticks"))
-        rule->ticks = (uint64_t)number;
+        rule->ticks = number;
+    else if (word_is(word, name, "rate"))
+        rule->rate = number;
     else if (word_is(word, name, "scale"))
         rule->scale = number;
     else if (word_is(word, name, "backwards"))
@@ -220,11 +224,26 @@ long syscall(long number, ...)
     return open_event((const struct perf_event_attr *)(uintptr_t)a[0], a); // NOLINT(performance-no-int-to-ptr)
 }
 
+static double now_ns(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
+}
+
+static double tick(struct counter *c)
+{
+    double ns = now_ns(), most = (ns - c->at_ns) * c->rule.rate;
+    c->last += c->rule.rate > 0 && most < c->rule.ticks ? most : c->rule.ticks;
+    c->at_ns = ns;
+    return c->last;
+}
+
 static uint64_t falsify(struct counter *c, uint64_t value)
 {
     double number = (double)value * c->rule.scale * c->rule.share;
-    if (c->rule.ticks)
-        number = (double)(c->last += c->rule.ticks);
+    if (c->rule.ticks > 0)
+        number = tick(c);
     return c->rule.backwards ? ((uint64_t)1 << 52) - (uint64_t)number : (uint64_t)number;
 }
 
@@ -288,6 +307,13 @@ static const char *redirect(const char *path)
         return other;
     }
     return path;
+}
+
+long sysconf(int name)
+{
+    FIND_NEXT(sysconf);
+    const char *bytes = getenv("FAKE_PMU_L3");
+    return name == _SC_LEVEL3_CACHE_SIZE && bytes ? strtol(bytes, NULL, 10) : next_sysconf(name);
 }
 
 FILE *fopen(const char *path, const char *mode)
