@@ -13,7 +13,8 @@ struct vit_command {
     const char *detail;    /* more lines for its help, with examples */
     const char *takes;     /* options, separated by blanks */
     int min_arguments, max_arguments;
-    bool hidden; /* started by the program itself: not listed */
+    bool hidden;      /* started by the program itself: not listed */
+    bool all_threads; /* --threads is all logical processors by default, not 1 */
     int (*run)(const struct vit_options *options);
 };
 

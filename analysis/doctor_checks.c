@@ -4,6 +4,7 @@
 #include "analysis/doctor.h"
 
 #include "analysis/instance.h"
+#include "analysis/machine_store.h"
 #include "model/base/status.h"
 #include "model/blas.h"
 #include "model/data/dataset.h"
@@ -71,6 +72,27 @@ static void check_processor(struct vit_doctor *doctor)
     say(f, "%s", status == VIT_OK ? vit_cache_geometry_text(&geometry, text) : vit_error());
     if (status != VIT_OK)
         cure(f, "name them for the simulator: --cache \"L1=32K,8 L2=512K,8 L3=32M,16\"");
+}
+
+/* Roofs of rooflines: measured the long way and kept, or the short way by each run. */
+static void check_ceilings(struct vit_doctor *doctor)
+{
+    char path[4096];
+    struct vit_machine m;
+    struct vit_survey survey;
+    int status = vit_machine_read(&m);
+    if (status == VIT_OK)
+        status = vit_survey_path(path, sizeof path, &m);
+    if (status == VIT_OK)
+        status = vit_survey_read(&survey, &m, path);
+    struct vit_doctor_finding *f =
+        vit_doctor_add(doctor, "machine", "ceilings", status == VIT_OK ? VIT_HEALTH_WORKS : VIT_HEALTH_LIMITED);
+    if (status == VIT_OK) {
+        say(f, "kept in %s", path);
+        return;
+    }
+    say(f, "none are kept, each profile measures its roofs anew, the short way: %s", vit_error());
+    cure(f, "vitscope machine");
 }
 
 /* Elements off every kernel's width, so that edges are tried too. */
@@ -235,8 +257,9 @@ static void check_quantities(struct vit_doctor *doctor)
     }
 }
 
-/* Whether a probe of this name gives numbers, tried on a model. */
-static void check_probe(struct vit_doctor *doctor, struct vit_instance *instance, const char *name, const char *advice)
+/* Whether a probe of this name gives numbers, tried on a model. Several runs: whether all threads are counted is judged
+ * over some time. */
+static void check_probe(struct vit_doctor *doctor, struct vit_instance *instance, const char *name, int runs)
 {
     struct vit_session session;
     struct vit_doctor_finding *f = vit_doctor_add(doctor, "sources", name, VIT_HEALTH_ABSENT);
@@ -244,25 +267,32 @@ static void check_probe(struct vit_doctor *doctor, struct vit_instance *instance
         say(f, "%s", vit_error());
         return;
     }
-    vit_session_run(&session, &instance->exec);
+    for (int i = 0; i < runs; i++)
+        vit_session_run(&session, &instance->exec);
     const struct vit_schema *schema = vit_session_schema(&session);
+    const char *reason = NULL;
     int there = 0;
-    for (int i = 0; i < schema->n_columns; i++)
-        there += vit_session_reason(&session, i) == NULL;
+    for (int i = 0; i < schema->n_columns; i++) {
+        const char *why = vit_session_reason(&session, i);
+        there += why == NULL;
+        reason = reason ? reason : why;
+    }
     if (there) {
-        f->health = VIT_HEALTH_WORKS;
-        say(f, "%d of %d columns, tried on %s with %d threads; %s", there, schema->n_columns, instance->model->name,
-            instance->options.threads, session.probe[0].def->summary);
+        f->health = there == schema->n_columns ? VIT_HEALTH_WORKS : VIT_HEALTH_LIMITED;
+        say(f, "%s: %d of %d columns on %s, %d threads", session.probe[0].def->summary, there, schema->n_columns,
+            instance->model->name, instance->options.threads);
     } else {
-        say(f, "%s", schema->n_columns ? vit_session_reason(&session, 0) : session.probe[0].reason);
-        cure(f, advice);
+        say(f, "%s", reason ? reason : session.probe[0].reason);
     }
     vit_session_close(&session);
 }
 
 static void check_probes(struct vit_doctor *doctor)
 {
-    static const char *const probes[][2] = {{"counters", ""}, {"cache_sim", ""}, {"footprint", ""}, {"energy", ""}};
+    static const struct {
+        const char *name;
+        int runs;
+    } probe[] = {{"counters", 5}, {"cache_sim", 1}, {"footprint", 1}, {"energy", 1}};
     struct vit_instance instance;
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     struct vit_instance_options options = {.threads = processors > 1 ? 2 : 1, .seed = 1};
@@ -270,8 +300,8 @@ static void check_probes(struct vit_doctor *doctor)
         say(vit_doctor_add(doctor, "sources", "model", VIT_HEALTH_BROKEN), "%s", vit_error());
         return;
     }
-    for (size_t i = 0; i < sizeof probes / sizeof probes[0]; i++)
-        check_probe(doctor, &instance, probes[i][0], probes[i][1]);
+    for (size_t i = 0; i < sizeof probe / sizeof probe[0]; i++)
+        check_probe(doctor, &instance, probe[i].name, probe[i].runs);
     vit_instance_close(&instance);
 }
 
@@ -343,9 +373,11 @@ static void add_verdicts(struct vit_doctor *doctor)
     if (strncmp(verdict, "measured: ", 10) == 0)
         verdict += 10;
     say(f, "%s", verdict);
+    if (!counted)
+        cure(f, "as above; meanwhile vitscope profile MODEL --traffic simulated,footprint");
     for (size_t i = 0; i < sizeof source / sizeof source[0]; i++) {
         const struct vit_doctor_finding *probe = find(doctor, source[i].probe);
-        bool works = probe && probe->health == VIT_HEALTH_WORKS;
+        bool works = probe && (probe->health == VIT_HEALTH_WORKS || probe->health == VIT_HEALTH_LIMITED);
         f = vit_doctor_add(doctor, "verdict", source[i].name, works ? VIT_HEALTH_WORKS : VIT_HEALTH_ABSENT);
         say(f, "%s%s", works ? "yes: " : "n/a - ", works ? source[i].how : probe ? probe->text : "not tried");
     }
@@ -354,8 +386,8 @@ static void add_verdicts(struct vit_doctor *doctor)
 }
 
 static void (*const check[])(struct vit_doctor *) = {
-    check_processor, check_kernels,  check_blas,    check_permissions, check_backends, check_quantities,
-    check_probes,    check_valgrind, check_gnuplot, check_data,        add_verdicts,
+    check_processor,  check_ceilings, check_kernels,  check_blas,    check_permissions, check_backends,
+    check_quantities, check_probes,   check_valgrind, check_gnuplot, check_data,        add_verdicts,
 };
 
 static int open_empty(struct vit_doctor *doctor)

@@ -184,16 +184,18 @@ const struct vit_command vit_command_machine = {
     .detail =
         "Measures multiply-adds in registers for each kernel set that runs here, a product of OpenBLAS, and load,\n"
         "store, copy and triad (a = b + c / 2) in arrays that fit L1, L2, L3 or nothing but the DRAM, there also with\n"
-        "stores past the caches (_nt), with 1, 2, 4, ... and --threads threads. Threads touch their own memory first\n"
+        "stores past the caches (_nt), with 1, 2, 4, ... and --threads threads (all, by default). Threads touch their "
+        "own memory first\n"
         "and are not pinned. Bytes are those that the program names: lines that stores fetch before they write come\n"
         "on top. --min-time is for each figure (default 0.2 s; about 25 figures for each number of threads). The\n"
         "ceiling is the best repetition; median and quartiles tell how quiet the machine was.\n\n"
         "Writes ceilings.csv, roofs.csv, run.json and figures, and keeps the figures for this host, processor, kernel\n"
         "set and number type in $XDG_CACHE_HOME/vitscope (~/.cache/vitscope), where profile finds its roofs.\n\n"
-        "  vitscope machine --threads 2\n"
-        "  vitscope machine --threads 2 --min-time 1 --out runs/quiet\n"
+        "  vitscope machine\n"
+        "  vitscope machine --min-time 1 --out runs/quiet\n"
         "  vitscope machine --isa v3 --format csv > ceilings.csv\n",
     .takes = "threads isa min-time out format",
     .max_arguments = 0,
+    .all_threads = true,
     .run = run,
 };

@@ -225,7 +225,7 @@ int vit_machine_ceilings(struct vit_machine *machine, int threads)
 {
     char path[4096];
     snprintf(machine->ceilings_note, sizeof machine->ceilings_note,
-             "measured now, DRAM only; `vitscope machine --threads %d` measures all levels", threads);
+             "measured now, DRAM only; `vitscope machine` measures all levels and keeps them");
     int status = vit_survey_path(path, sizeof path, machine);
     bool there = status == VIT_OK && access(path, F_OK) == 0;
     if (there && take_kept(machine, threads, path) == VIT_OK)

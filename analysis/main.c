@@ -10,6 +10,7 @@
 
 #include <locale.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { FAILED = 1, USAGE = 2 };
 
@@ -74,7 +75,11 @@ static int finish_output(void)
 
 static int run_command(const struct vit_command *command, int argc, char *const *argv)
 {
-    struct vit_options options = {.threads = 1, .seed = 1, .warmup_s = -1, .min_time_s = -1};
+    const int processors = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    struct vit_options options = {.threads = command->all_threads && processors > 1 ? processors : 1,
+                                  .seed = 1,
+                                  .warmup_s = -1,
+                                  .min_time_s = -1};
     if (vit_options_parse(&options, command->takes, argc, argv) != VIT_OK)
         return usage_error(command);
     if (options.isa && vit_kernels_choose(options.isa) != VIT_OK) {

@@ -2,6 +2,7 @@
 /* memory_bound.c - the paper's Fig. 2: how much of a model's time goes to operators that move data rather than
  * compute. The paper measured Swin-T and DeiT-T on a GPU with PyTorch's profiler and does not say which kernels belong
  * to which of its six classes; the map used here is the table below, and is printed with every result. */
+#include "analysis/machine_store.h"
 #include "analysis/output.h"
 #include "analysis/paper_class.h"
 #include "analysis/run_info.h"
@@ -353,7 +354,7 @@ static int run(const struct vit_options *options, const char *folder)
         return vit_fail(VIT_EINVAL, "%d models, at most %d", n, MOST_MODELS);
     int status = vit_machine_read(&machine);
     if (status == VIT_OK)
-        status = vit_machine_measure(&machine, options->threads);
+        status = vit_machine_ceilings(&machine, options->threads);
     if (status != VIT_OK)
         return status;
     vit_json_open(&json);

@@ -17,7 +17,8 @@ enum type { INTEGER, SEED, SECONDS, TEXT, FLAG };
 
 static const struct vit_option_def table[] = {
     {"batch", "N", "images per forward (default 1; throughput: 16)", INTEGER, AT(batch), 1, 4096},
-    {"threads", "N", "threads (default 1); results are the same bit for bit", INTEGER, AT(threads), 1, 1024},
+    {"threads", "N", "threads (default 1; machine: all); results are the same bit for bit", INTEGER, AT(threads), 1,
+     1024},
     {"img", "N", "side of the input in pixels (default: the model's, 224)", INTEGER, AT(img), 1, 4096},
     {"classes", "N", "classes of the head (default: the model's, 1000)", INTEGER, AT(classes), 1, 1000000},
     {"graph", "NAME", "eager (as PyTorch runs it, default) or folded (batch norm in the weights)", TEXT, AT(graph), 0,

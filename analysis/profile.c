@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* profile.c - `vitscope profile`: each model operator by operator, tables on stdout, a run folder with all numbers. */
 #include "analysis/command.h"
+#include "analysis/machine_store.h"
 #include "analysis/output.h"
 #include "analysis/run_info.h"
 #include "model/base/status.h"
@@ -154,7 +155,8 @@ static void tell(const struct vit_options *options, const char *folder)
            "%straffic.csv, %ssources.csv\n",
            folder, of, of, of, of, of, of);
     if (vit_plot_available())
-        printf("figures in %s: %sclass_share, %sblock_time, %sroofline (.svg, .png)\n", folder, of, of, of);
+        printf("figures in %s: %sclass_share, %sblock_time, %sroofline, %straffic ... (.svg, .png)\n", folder, of, of,
+               of, of);
     else
         printf("%s\n", vit_error());
 }
@@ -164,7 +166,7 @@ static int open_report(struct report *report, const struct vit_options *options)
     *report = (struct report){.options = options, .has_rows = !vit_output_is_table(options)};
     int status = vit_machine_read(&report->machine);
     if (status == VIT_OK)
-        status = vit_machine_measure(&report->machine, options->threads);
+        status = vit_machine_ceilings(&report->machine, options->threads);
     vit_schema_open(&report->schema, "classes", 1);
     if (status != VIT_OK) {
         vit_schema_close(&report->schema);

@@ -33,7 +33,7 @@ struct vit_profile {
     struct vit_measurement measurement;
     const struct vit_machine *machine;
     struct vit_traffic traffic;
-    bool other_caches; /* simulated ones are not this machine's */
+    bool other_caches;                      /* simulated ones are not this machine's */
     double *step_ns;                        /* (steps): median time of each step */
     double total_ns;                        /* their sum */
     struct vit_summary plain, instrumented; /* whole forwards */
@@ -63,9 +63,11 @@ void vit_group_sort_by_time(struct vit_group *group, int n);
 /* Derived figures of a cost and a time. Absent where a divisor is 0. */
 struct vit_rates {
     struct vit_cell gflop_per_s, gb_per_s, intensity;
-    const char *bound; /* "memory", "compute": left or right of the ridge point; NULL without arithmetic or ceilings */
 };
-struct vit_rates vit_profile_rates(const struct vit_profile *profile, const struct vit_cost *cost, double time_ns);
+struct vit_rates vit_profile_rates(const struct vit_cost *cost, double time_ns);
+
+/* The ceilings for the threads of the run. */
+const struct vit_ceilings *vit_profile_ceilings(const struct vit_profile *profile);
 
 /* Writes operators.csv, summary.csv, classes.csv, blocks.csv and sources.csv into folder. */
 int vit_profile_write(const struct vit_profile *profile, const char *folder);

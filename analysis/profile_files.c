@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* profile_files.c - the files of a profile: operators.csv (raw, one row per operator and repeat), summary.csv (one row
- * per operator), classes.csv, blocks.csv, traffic.csv, sources.csv (what the columns are), and the figures. */
+ * per operator), classes.csv, blocks.csv, traffic.csv, sources.csv (what the columns are). */
+#include "analysis/paper_class.h"
 #include "analysis/profile_traffic.h"
+#include "analysis/verdict.h"
 
 #include "model/base/status.h"
-#include "reports/gnuplot.h"
-#include "reports/number.h"
 #include "reports/sink.h"
 
 #include <stdio.h>
@@ -135,12 +135,35 @@ static const struct vit_column rate_columns[] = {
     {"gb_per_s", VIT_REAL, "GB/s", "compulsory bytes / time: an equivalent, not a measured bandwidth"},
     {"intensity_flop_per_byte", VIT_REAL, "FLOP/B", "arithmetic intensity: flops / compulsory bytes"},
     {"bound", VIT_TEXT, "", "memory or compute: intensity left or right of the machine's ridge point"},
+    {"verdict", VIT_TEXT, "", "memory, compute or overhead: what its time came near to"},
+    {"ceiling", VIT_TEXT, "", "the ceiling that accounts for most of the time: peak, L2, L3, DRAM"},
+    {"ceiling_pct", VIT_REAL, "%", "share of the time that the work would take at that ceiling"},
+    {"peak_pct", VIT_REAL, "%", "share of the time that the arithmetic would take at peak"},
+    {"dram_pct", VIT_REAL, "%", "share that the bytes would take at the DRAM's bandwidth"},
+    {"verdict_bytes", VIT_TEXT, "", "tier of the bytes behind the verdict"},
+    {"above_roof", VIT_TEXT, "", "level that the compulsory bytes were too fast for: they came from nearer; or none"},
+    {"sim_dram_flop_per_byte", VIT_REAL, "FLOP/B", "operational intensity: flops / simulated DRAM bytes, chained"},
+    {"measured_dram_flop_per_byte", VIT_REAL, "FLOP/B", "operational intensity: flops / measured DRAM reads"},
 };
 enum { N_RATE = sizeof rate_columns / sizeof rate_columns[0] };
 
-static void fill_rates(const struct vit_profile *p, const struct vit_cost *cost, double time_ns, struct vit_cell *cell)
+/* flops / (the column's bytes + those of `more`); absent where these are, or none crossed the bus. */
+static struct vit_cell operational(const struct vit_profile *p, const struct vit_group *group, const char *name,
+                                   const char *more)
 {
-    struct vit_rates rates = vit_profile_rates(p, cost, time_ns);
+    int at = vit_traffic_find(&p->traffic, name), second = more ? vit_traffic_find(&p->traffic, more) : -1;
+    if (at < 0 || !group->bytes[at].present || group->cost.flops == 0)
+        return vit_absent();
+    double bytes = group->bytes[at].r + (second >= 0 && group->bytes[second].present ? group->bytes[second].r : 0);
+    return bytes > 0 ? vit_real_cell((double)group->cost.flops / bytes) : vit_absent();
+}
+
+static void fill_rates(const struct vit_profile *p, const struct vit_group *group, struct vit_cell *cell)
+{
+    const struct vit_cost *cost = &group->cost;
+    const double time_ns = group->time_ns;
+    struct vit_rates rates = vit_profile_rates(cost, time_ns);
+    struct vit_verdict verdict = vit_verdict_of(p, cost, time_ns, group->bytes);
     const struct vit_cell value[N_RATE] = {
         vit_real_cell(time_ns),
         vit_real_cell(100 * time_ns / p->total_ns),
@@ -153,16 +176,32 @@ static void fill_rates(const struct vit_profile *p, const struct vit_cost *cost,
         rates.gflop_per_s,
         rates.gb_per_s,
         rates.intensity,
-        vit_text(rates.bound),
+        vit_text(verdict.by_intensity),
+        vit_text(verdict.by_ceilings),
+        vit_text(verdict.ceiling),
+        verdict.ceiling ? vit_real_cell(verdict.ceiling_pct) : vit_absent(),
+        verdict.peak_pct,
+        verdict.dram_pct,
+        vit_text(verdict.bytes_from),
+        vit_text(verdict.above_roof),
+        operational(p, group, "sim_chained_llc_fill_bytes", "sim_chained_llc_wb_bytes"),
+        operational(p, group, "measured_dram_read_bytes", NULL),
     };
     memcpy(cell, value, sizeof value);
 }
 
 static int write_summary(const struct vit_profile *p, const char *folder)
 {
+    static const struct vit_column paper[] = {
+        {"paper_class", VIT_TEXT, "", "class of the paper's Fig. 2 that the kind is counted to"},
+        {"paper_memory_bound", VIT_INT, "", "1: memory-bound in that figure, whatever the shape"},
+    };
+    enum { N_PAPER = sizeof paper / sizeof paper[0] };
     struct table t;
-    vit_schema_open(&t.schema, "summary", 1);
+    vit_schema_open(&t.schema, "summary", 2);
     int status = vit_schema_add(&t.schema, key_columns, N_KEY);
+    if (status == VIT_OK)
+        status = vit_schema_add(&t.schema, paper, N_PAPER);
     if (status == VIT_OK)
         status = vit_schema_add(&t.schema, rate_columns, N_RATE);
     if (status == VIT_OK)
@@ -171,10 +210,16 @@ static int write_summary(const struct vit_profile *p, const char *folder)
     if (status != VIT_OK)
         return status;
     for (int s = 0; s < p->instance.plan.n_step && status == VIT_OK; s++) {
-        struct vit_cell row[N_KEY + N_RATE + VIT_MAX_TRAFFIC];
-        fill_key(p, &p->instance.plan.step[s], row);
-        fill_rates(p, &p->instance.plan.step[s].cost, p->step_ns[s], row + N_KEY);
-        vit_traffic_add(&p->traffic, s, row + N_KEY + N_RATE, true);
+        const struct vit_step *step = &p->instance.plan.step[s];
+        const struct vit_paper_class *class = &vit_paper_class[vit_paper_class_of(step->op->kind)];
+        struct vit_cell row[N_KEY + N_PAPER + N_RATE + VIT_MAX_TRAFFIC], *at = row + N_KEY;
+        struct vit_group single = {.operators = 1, .time_ns = p->step_ns[s], .cost = step->cost};
+        vit_traffic_add(&p->traffic, s, single.bytes, true);
+        fill_key(p, step, row);
+        *at++ = vit_text(class->name);
+        *at++ = vit_int(class->memory_bound);
+        fill_rates(p, &single, at);
+        memcpy(at + N_RATE, single.bytes, (size_t)p->traffic.n * sizeof *at);
         status = vit_sink_write(&t.sink, row);
     }
     return close_table(&t, status);
@@ -221,7 +266,7 @@ int vit_profile_emit_groups(const struct vit_profile *p, struct vit_sink *sink, 
             vit_text(class_name ? class_name : group[i].name),
             vit_int(group[i].operators),
         };
-        fill_rates(p, &group[i].cost, group[i].time_ns, row + N_GROUP);
+        fill_rates(p, &group[i], row + N_GROUP);
         memcpy(row + N_GROUP + N_RATE, group[i].bytes, (size_t)p->traffic.n * sizeof *row);
         status = vit_sink_write(sink, row);
     }
@@ -261,44 +306,4 @@ int vit_profile_write(const struct vit_profile *p, const char *folder)
         status = vit_traffic_write_sources(&p->session, path);
     snprintf(path, sizeof path, "%s/traffic.csv", folder);
     return status == VIT_OK ? vit_traffic_write_classes(p, path) : status;
-}
-
-static int draw(const char *figure, const char *data, const char *folder, const struct vit_plot_variable *further,
-                int n)
-{
-    char csv[4096], output[4096];
-    snprintf(csv, sizeof csv, "%s/%s.csv", folder, data);
-    snprintf(output, sizeof output, "%s/%s", folder, figure);
-    struct vit_plot_variable variable[8] = {{"data", csv, VIT_PLOT_PATH}};
-    memcpy(variable + 1, further, (size_t)n * sizeof *further);
-    return vit_plot_draw(
-        &(struct vit_plot){.figure = figure, .output = output, .variable = variable, .n_variable = n + 1});
-}
-
-int vit_profile_draw(const struct vit_profile *p, const char *folder)
-{
-    const struct vit_ceilings *c = p->instance.plan.threads > 1 ? &p->machine->all : &p->machine->single;
-    char settings[256], peak[VIT_NUMBER_BYTES], bandwidth[VIT_NUMBER_BYTES];
-    vit_profile_settings(p, settings, sizeof settings);
-    vit_number_exact(peak, c->gflops);
-    vit_number_exact(bandwidth, c->read_gbs);
-    const struct vit_plot_variable variable[] = {{"title", p->instance.model->name, VIT_PLOT_TEXT},
-                                                 {"subtitle", settings, VIT_PLOT_TEXT},
-                                                 {"peak_gflops", peak, VIT_PLOT_NUMBER},
-                                                 {"bandwidth_gbs", bandwidth, VIT_PLOT_NUMBER},
-                                                 {"peak_source", c->source, VIT_PLOT_TEXT}};
-    int status = draw("class_share", "classes", folder, variable, 2);
-    if (status == VIT_OK)
-        status = draw("block_time", "blocks", folder, variable, 2);
-    if (status == VIT_OK)
-        status = draw("roofline", "summary", folder, variable, 5);
-    int figures = vit_traffic_figures(p);
-    if (status != VIT_OK || figures == 0)
-        return status;
-    static struct vit_group group[VIT_MAX_GROUPS];
-    char height[16];
-    snprintf(height, sizeof height, "%d",
-             180 + 20 * figures + 19 * (figures + 1) * vit_profile_group(p, vit_profile_class, group));
-    const struct vit_plot_variable traffic[] = {variable[0], variable[1], {"height", height, VIT_PLOT_NUMBER}};
-    return draw("traffic", "traffic", folder, traffic, 3);
 }

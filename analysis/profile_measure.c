@@ -162,22 +162,21 @@ void vit_group_sort_by_time(struct vit_group *group, int n)
     qsort(group, (size_t)n, sizeof *group, slower_first);
 }
 
-struct vit_rates vit_profile_rates(const struct vit_profile *p, const struct vit_cost *cost, double time_ns)
+const struct vit_ceilings *vit_profile_ceilings(const struct vit_profile *p)
 {
-    struct vit_rates r = {vit_absent(), vit_absent(), vit_absent(), NULL};
+    return p->instance.plan.threads > 1 ? &p->machine->all : &p->machine->single;
+}
+
+struct vit_rates vit_profile_rates(const struct vit_cost *cost, double time_ns)
+{
+    struct vit_rates r = {vit_absent(), vit_absent(), vit_absent()};
     double bytes = (double)vit_cost_bytes(cost), flops = (double)cost->flops;
-    const struct vit_ceilings *ceilings = p->instance.plan.threads > 1 ? &p->machine->all : &p->machine->single;
     if (time_ns > 0 && flops > 0)
         r.gflop_per_s = vit_real_cell(flops / time_ns);
     if (time_ns > 0)
         r.gb_per_s = vit_real_cell(bytes / time_ns);
-    if (bytes > 0 && flops > 0) {
+    if (bytes > 0 && flops > 0)
         r.intensity = vit_real_cell(flops / bytes);
-        if (vit_ridge_point(ceilings) > 0)
-            r.bound = flops / bytes < vit_ridge_point(ceilings) ? "memory" : "compute";
-    } else if (bytes > 0) {
-        r.bound = "memory"; /* moves bytes only */
-    }
     return r;
 }
 

@@ -2,6 +2,7 @@
 /* profile_print.c - a profile on stdout: headline, classes, the costliest operators. */
 #include "analysis/output.h"
 #include "analysis/profile_traffic.h"
+#include "analysis/verdict.h"
 
 #include "model/base/status.h"
 
@@ -19,7 +20,8 @@ static const struct vit_column columns[] = {
     {"GFLOP/s", VIT_REAL, "", "flops / time"},
     {"GB/s", VIT_REAL, "", "compulsory bytes / time"},
     {"FLOP/B", VIT_REAL, "", "arithmetic intensity"},
-    {"bound", VIT_TEXT, "", "memory or compute"},
+    {"bound", VIT_TEXT, "", "memory or compute: left or right of the ridge point"},
+    {"ceiling", VIT_TEXT, "", "what its time came nearest to, and how near"},
 };
 enum { N_COLUMNS = sizeof columns / sizeof columns[0], OPS = 1, MACS = 4 };
 
@@ -31,7 +33,11 @@ static bool is_shown(int column, bool operators)
 
 static int print_row(const struct vit_profile *p, struct vit_sink *sink, const struct vit_group *group, bool operators)
 {
-    struct vit_rates r = vit_profile_rates(p, &group->cost, group->time_ns);
+    struct vit_rates r = vit_profile_rates(&group->cost, group->time_ns);
+    struct vit_verdict v = vit_verdict_of(p, &group->cost, group->time_ns, group->bytes);
+    char near[32];
+    if (v.ceiling)
+        snprintf(near, sizeof near, "%s %.0f %%", v.ceiling, v.ceiling_pct);
     struct vit_cell row[N_COLUMNS] = {vit_text(group->name),
                                       vit_int(group->operators),
                                       vit_real_cell(group->time_ns),
@@ -41,7 +47,8 @@ static int print_row(const struct vit_profile *p, struct vit_sink *sink, const s
                                       r.gflop_per_s,
                                       r.gb_per_s,
                                       r.intensity,
-                                      vit_text(r.bound)};
+                                      vit_text(v.by_intensity),
+                                      vit_text(v.ceiling ? near : NULL)};
     int n = 0;
     for (int i = 0; i < N_COLUMNS; i++)
         if (is_shown(i, operators))
@@ -84,6 +91,7 @@ static int print_operators(const struct vit_profile *p, const struct vit_options
     for (int s = 0; s < n; s++) {
         const struct vit_step *step = &p->instance.plan.step[s];
         group[s] = (struct vit_group){.operators = 1, .time_ns = p->step_ns[s], .cost = step->cost};
+        vit_traffic_add(&p->traffic, s, group[s].bytes, true);
         snprintf(group[s].name, sizeof group[s].name, "%s", step->op->name);
     }
     vit_group_sort_by_time(group, n);
@@ -127,7 +135,7 @@ static void print_headline(const struct vit_profile *p)
     char settings[256];
     vit_profile_settings(p, settings, sizeof settings);
     double batch = p->instance.graph.batch, ms = 1e-6;
-    const struct vit_ceilings *c = p->instance.plan.threads > 1 ? &p->machine->all : &p->machine->single;
+    const struct vit_ceilings *c = vit_profile_ceilings(p);
     printf("%s: %s\n", p->instance.model->name, settings);
     double speed = batch * 1e9 / p->plain.median;
     printf("  throughput   %.*f images/s, no probe; %.4g ms a forward (quartiles %.4g, %.4g)\n",
@@ -143,6 +151,7 @@ static void print_headline(const struct vit_profile *p)
     if (vit_ridge_point(c) > 0)
         printf("  ceilings     %.3g GFLOP/s (%s), %.3g GB/s (DRAM), ridge point %.3g FLOP/B\n", c->gflops,
                c->gflops_fma >= c->gflops_gemm ? "FMA loop" : "gemm", c->read_gbs, vit_ridge_point(c));
+    printf("               %s\n", p->machine->ceilings_note);
     printf("  input        %s\n", p->instance.input);
     for (int i = 0; i < p->session.n_probe; i++)
         if (p->session.probe[i].absent)
@@ -161,8 +170,10 @@ int vit_profile_print(const struct vit_profile *p, const struct vit_options *opt
     int status = print_listing(p, options, (struct listing){group, n, false});
     if (status == VIT_OK && table) {
         printf("\n");
-        status = vit_traffic_print(p, options);
+        status = vit_verdict_print(p, options);
     }
+    if (status == VIT_OK && table)
+        status = vit_traffic_print(p, options);
     if (status == VIT_OK && table) {
         status = print_operators(p, options);
         printf("\n");

@@ -99,6 +99,16 @@ static void add_ceilings(struct vit_json *json, const char *name, const struct v
     vit_json_number(json, "triad_gb_per_s", c->triad_gbs);
     vit_json_string(json, "source", c->source);
     vit_json_string(json, "method", c->method);
+    text_or_null(json, "kept_since", c->kept);
+    vit_json_array(json, "roofs");
+    for (int i = 0; i < c->n_roof; i++) {
+        vit_json_object(json, NULL);
+        vit_json_string(json, "level", c->roof[i].level);
+        vit_json_number(json, "load_gb_per_s", c->roof[i].load_gbs);
+        vit_json_number(json, "most_gb_per_s", c->roof[i].most_gbs);
+        vit_json_end(json);
+    }
+    vit_json_end(json);
     vit_json_end(json);
 }
 
@@ -112,6 +122,8 @@ static void add_machine(struct vit_json *json, const struct vit_machine *m)
     text_or_null(json, "kernel", m->kernel);
     text_or_null(json, "hypervisor", m->hypervisor);
     text_or_null(json, "governor", m->governor);
+    text_or_null(json, "pmus", m->pmus);
+    text_or_null(json, "ceilings_note", m->ceilings_note);
     vit_json_number(json, "mhz", m->mhz);
     vit_json_integer(json, "packages", m->packages);
     vit_json_integer(json, "numa_nodes", m->numa_nodes);

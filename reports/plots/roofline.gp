@@ -89,7 +89,7 @@ if (roof) {
     set label 3 sprintf("DRAM %.3g GB/s", bandwidth_gbs) at label_x,label_y left \
         rotate by atan2(decade_y, decade_x) * 180 / pi textcolor rgb "#1A1A1A"
 }
-note = hidden ? sprintf("not shown: %d operators without arithmetic, %.1f %% of the time; ", hidden, hidden_pct) : ""
+note = hidden ? sprintf("not shown: %d operators without arithmetic".(intensity_column eq "intensity_flop_per_byte" ? "" : " or such bytes").", %.1f %% of the time; ", hidden, hidden_pct) : ""
 set label 4 note."bytes: ".intensity_source at screen 0.5,0 center offset 0,1.9 font ",10" textcolor rgb "#5A5A5A"
 if (roof) {
     note = exists("peak_source") ? "roof: ".peak_source.". " : ""
