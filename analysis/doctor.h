@@ -45,9 +45,18 @@ int vit_doctor_open(struct vit_doctor *doctor);
 int vit_doctor_open_counters(struct vit_doctor *doctor);
 void vit_doctor_close(struct vit_doctor *doctor);
 
+/* No findings yet. */
+int vit_doctor_open_empty(struct vit_doctor *doctor);
+
 /* A next finding to fill; the last one again where there is no room. */
 struct vit_doctor_finding *vit_doctor_add(struct vit_doctor *doctor, const char *area, const char *check,
                                           enum vit_health health);
+
+void vit_doctor_say(struct vit_doctor_finding *finding, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void vit_doctor_cure(struct vit_doctor_finding *finding, const char *text);
+
+/* Adds what is to be said of counters. */
+void vit_doctor_check_counters(struct vit_doctor *doctor);
 
 /* VIT_EMISMATCH where something is broken; what is only absent or limited is VIT_OK. */
 int vit_doctor_status(const struct vit_doctor *doctor);

@@ -39,8 +39,7 @@ struct vit_doctor_finding *vit_doctor_add(struct vit_doctor *doctor, const char 
     return f;
 }
 
-static void say(struct vit_doctor_finding *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void say(struct vit_doctor_finding *f, const char *format, ...)
+void vit_doctor_say(struct vit_doctor_finding *f, const char *format, ...)
 {
     va_list list;
     va_start(list, format);
@@ -48,7 +47,7 @@ static void say(struct vit_doctor_finding *f, const char *format, ...)
     va_end(list);
 }
 
-static void cure(struct vit_doctor_finding *f, const char *text)
+void vit_doctor_cure(struct vit_doctor_finding *f, const char *text)
 {
     snprintf(f->cure, sizeof f->cure, "%s", text);
 }
@@ -60,18 +59,18 @@ static void check_processor(struct vit_doctor *doctor)
     struct vit_doctor_finding *f =
         vit_doctor_add(doctor, "machine", "processor", status == VIT_OK ? VIT_HEALTH_WORKS : VIT_HEALTH_LIMITED);
     if (status != VIT_OK) {
-        say(f, "%s", vit_error());
+        vit_doctor_say(f, "%s", vit_error());
         return;
     }
-    say(f, "%s, %d cores%s%s%s", *m.cpu ? m.cpu : "unknown", m.cores, *m.hypervisor ? ", a virtual machine (" : "",
-        m.hypervisor, *m.hypervisor ? ")" : "");
+    vit_doctor_say(f, "%s, %d cores%s%s%s", *m.cpu ? m.cpu : "unknown", m.cores,
+                   *m.hypervisor ? ", a virtual machine (" : "", m.hypervisor, *m.hypervisor ? ")" : "");
     struct vit_cache_geometry geometry;
     char text[VIT_CACHE_TEXT];
     status = vit_cache_geometry_of(&geometry, &m);
     f = vit_doctor_add(doctor, "machine", "caches", status == VIT_OK ? VIT_HEALTH_WORKS : VIT_HEALTH_LIMITED);
-    say(f, "%s", status == VIT_OK ? vit_cache_geometry_text(&geometry, text) : vit_error());
+    vit_doctor_say(f, "%s", status == VIT_OK ? vit_cache_geometry_text(&geometry, text) : vit_error());
     if (status != VIT_OK)
-        cure(f, "name them for the simulator: --cache \"L1=32K,8 L2=512K,8 L3=32M,16\"");
+        vit_doctor_cure(f, "name them for the simulator: --cache \"L1=32K,8 L2=512K,8 L3=32M,16\"");
 }
 
 /* Roofs of rooflines: measured the long way and kept, or the short way by each run. */
@@ -88,11 +87,11 @@ static void check_ceilings(struct vit_doctor *doctor)
     struct vit_doctor_finding *f =
         vit_doctor_add(doctor, "machine", "ceilings", status == VIT_OK ? VIT_HEALTH_WORKS : VIT_HEALTH_LIMITED);
     if (status == VIT_OK) {
-        say(f, "kept in %s", path);
+        vit_doctor_say(f, "kept in %s", path);
         return;
     }
-    say(f, "none are kept, each profile measures its roofs anew, the short way: %s", vit_error());
-    cure(f, "vitscope machine");
+    vit_doctor_say(f, "none are kept, each profile measures its roofs anew, the short way: %s", vit_error());
+    vit_doctor_cure(f, "vitscope machine");
 }
 
 /* Elements off every kernel's width, so that edges are tried too. */
@@ -131,9 +130,10 @@ static void check_kernels(struct vit_doctor *doctor)
         double off = deviation(set);
         if (!(off <= most)) {
             f->health = VIT_HEALTH_BROKEN;
-            say(f, "set %s is off by %.3g from plain arithmetic", set->isa, off);
-            cure(f, "take another with --isa; this should not happen: please report it with the output of vitscope "
-                    "doctor --format json");
+            vit_doctor_say(f, "set %s is off by %.3g from plain arithmetic", set->isa, off);
+            vit_doctor_cure(
+                f, "take another with --isa; this should not happen: please report it with the output of vitscope "
+                   "doctor --format json");
             return;
         }
         used += (size_t)snprintf(f->text + used, sizeof f->text - used, "%s%s", i ? ", " : "", set->isa);
@@ -146,115 +146,13 @@ static void check_blas(struct vit_doctor *doctor)
     struct vit_doctor_finding *f = vit_doctor_add(doctor, "machine", "OpenBLAS", VIT_HEALTH_WORKS);
     bool there = strcmp(vit_blas_kernel(), "not installed") != 0;
     if (vit_blas_open() == VIT_OK) {
-        say(f, "%s, kernel %s: its products are right", vit_blas_version(), vit_blas_kernel());
+        vit_doctor_say(f, "%s, kernel %s: its products are right", vit_blas_version(), vit_blas_kernel());
         return;
     }
     f->health = there ? VIT_HEALTH_BROKEN : VIT_HEALTH_ABSENT;
-    say(f, "%s", vit_error());
+    vit_doctor_say(f, "%s", vit_error());
     if (!there)
-        cure(f, "apt-get install libopenblas0; without it own kernels do all products");
-}
-
-static void check_permissions(struct vit_doctor *doctor)
-{
-    const struct vit_counter_system *s = &vit_counter_survey()->system;
-    bool free_hand = s->perfmon || s->paranoid <= 0;
-    struct vit_doctor_finding *f = vit_doctor_add(doctor, "counters", "permissions",
-                                                  free_hand          ? VIT_HEALTH_WORKS
-                                                  : s->paranoid <= 2 ? VIT_HEALTH_LIMITED
-                                                                     : VIT_HEALTH_ABSENT);
-    say(f, "kernel.perf_event_paranoid=%d, user %u, %s CAP_PERFMON%s", s->paranoid, s->uid,
-        s->perfmon ? "with" : "without",
-        free_hand          ? ": all events may be opened"
-        : s->paranoid <= 2 ? ": events of own threads in user mode, none of the socket"
-                           : ": no event may be opened");
-    if (!free_hand)
-        cure(f, "sysctl kernel.perf_event_paranoid=0, or setcap cap_perfmon+ep on the program");
-    if (!s->cpu_pmu) {
-        f = vit_doctor_add(doctor, "counters", "PMU", VIT_HEALTH_ABSENT);
-        say(f, "the kernel shows no counters of the processor in /sys/bus/event_source/devices%s",
-            s->virtual_machine ? " (a virtual machine without a virtual PMU)" : "");
-        cure(f, s->virtual_machine ? "run on the host, or give the guest a PMU (QEMU/KVM: -cpu host,pmu=on)" : "");
-    }
-}
-
-/* A library that starts may still count nothing: its events tell. */
-static void check_backend(struct vit_doctor *doctor, const struct vit_counter_backend *backend)
-{
-    const struct vit_counter_survey *survey = vit_counter_survey();
-    struct vit_doctor_finding *f = vit_doctor_add(doctor, "counters", backend->name, VIT_HEALTH_ABSENT);
-    const struct vit_counter_finding *best = NULL;
-    int tried = 0, usable = 0;
-    if (backend->load() != VIT_OK) {
-        say(f, "%s", vit_error());
-        return;
-    }
-    for (int i = 0; i < survey->n; i++) {
-        const struct vit_counter_finding *c = &survey->finding[i];
-        if (c->backend != backend)
-            continue;
-        tried++;
-        usable += c->usable;
-        best = !best || c->failed > best->failed ? c : best;
-    }
-    f->health = usable == tried ? VIT_HEALTH_WORKS : usable ? VIT_HEALTH_LIMITED : VIT_HEALTH_ABSENT;
-    if (usable || !best) {
-        say(f, "%d of %d events count", usable, tried);
-    } else {
-        say(f, "none of %d events counts: %s", tried, best->reason);
-        cure(f, best->cure);
-    }
-}
-
-static void check_backends(struct vit_doctor *doctor)
-{
-    const struct vit_counter_backend *const *backend;
-    int n = vit_counter_backends(&backend);
-    for (int i = 0; i < n; i++)
-        check_backend(doctor, backend[i]);
-}
-
-static void say_counted(struct vit_doctor_finding *f, const struct vit_counter_finding *c)
-{
-    char factor[32] = "", calibration[64] = "";
-    if (c->bytes)
-        snprintf(factor, sizeof factor, " x %d B", c->bytes);
-    if (!isnan(c->calibration))
-        snprintf(calibration, sizeof calibration, "; counted %.2f of a stream of known size", c->calibration);
-    say(f, "%s %s%s, %s%s%s%s%s", c->backend->name, c->event, factor, vit_scope_name(c->scope), calibration,
-        c->untested ? "; nothing could be found to move it here" : "", *c->caveat ? "; " : "", c->caveat);
-}
-
-/* The finding that tells most of a quantity that is not counted: the one that got furthest. */
-static const struct vit_counter_finding *furthest(const struct vit_counter_survey *survey, const char *column)
-{
-    const struct vit_counter_finding *best = NULL;
-    for (int i = 0; i < survey->n; i++) {
-        const struct vit_counter_finding *c = &survey->finding[i];
-        if (strcmp(c->column, column) == 0 && (!best || c->failed > best->failed))
-            best = c;
-    }
-    return best;
-}
-
-static void check_quantities(struct vit_doctor *doctor)
-{
-    const struct vit_counter_survey *survey = vit_counter_survey();
-    for (int i = 0; i < vit_n_quantities; i++) {
-        const char *column = vit_quantity_table[i].column;
-        const struct vit_counter_finding *c = vit_counter_chosen(survey, column);
-        struct vit_doctor_finding *f =
-            vit_doctor_add(doctor, "counters", column, c ? VIT_HEALTH_WORKS : VIT_HEALTH_ABSENT);
-        f->counter = c ? c : furthest(survey, column);
-        if (c) {
-            say_counted(f, c);
-        } else if (f->counter) {
-            say(f, "%s", f->counter->reason);
-            cure(f, f->counter->cure);
-        } else {
-            vit_counter_why(survey, column, f->text, sizeof f->text);
-        }
-    }
+        vit_doctor_cure(f, "apt-get install libopenblas0; without it own kernels do all products");
 }
 
 /* Whether a probe of this name gives numbers, tried on a model. Several runs: whether all threads are counted is judged
@@ -264,7 +162,7 @@ static void check_probe(struct vit_doctor *doctor, struct vit_instance *instance
     struct vit_session session;
     struct vit_doctor_finding *f = vit_doctor_add(doctor, "sources", name, VIT_HEALTH_ABSENT);
     if (vit_session_open(&session, &instance->plan, &name, 1) != VIT_OK) {
-        say(f, "%s", vit_error());
+        vit_doctor_say(f, "%s", vit_error());
         return;
     }
     for (int i = 0; i < runs; i++)
@@ -279,10 +177,13 @@ static void check_probe(struct vit_doctor *doctor, struct vit_instance *instance
     }
     if (there) {
         f->health = there == schema->n_columns ? VIT_HEALTH_WORKS : VIT_HEALTH_LIMITED;
-        say(f, "%s: %d of %d columns on %s, %d threads", session.probe[0].def->summary, there, schema->n_columns,
-            instance->model->name, instance->options.threads);
+        vit_doctor_say(f, "%s: %d of %d columns on %s, %d threads", session.probe[0].def->summary, there,
+                       schema->n_columns, instance->model->name, instance->options.threads);
     } else {
-        say(f, "%s", reason ? reason : session.probe[0].reason);
+        reason = reason ? reason : session.probe[0].reason;
+        size_t length = strlen(name);
+        bool named = strncmp(reason, name, length) == 0 && reason[length] == ':';
+        vit_doctor_say(f, "%s", named ? reason + length + 1 + strspn(reason + length + 1, " ") : reason);
     }
     vit_session_close(&session);
 }
@@ -297,7 +198,7 @@ static void check_probes(struct vit_doctor *doctor)
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     struct vit_instance_options options = {.threads = processors > 1 ? 2 : 1, .seed = 1};
     if (vit_instance_open(&instance, "efficientvit_m0", &options) != VIT_OK) {
-        say(vit_doctor_add(doctor, "sources", "model", VIT_HEALTH_BROKEN), "%s", vit_error());
+        vit_doctor_say(vit_doctor_add(doctor, "sources", "model", VIT_HEALTH_BROKEN), "%s", vit_error());
         return;
     }
     for (size_t i = 0; i < sizeof probe / sizeof probe[0]; i++)
@@ -316,10 +217,10 @@ static void check_valgrind(struct vit_doctor *doctor)
         pclose(pipe);
     if (*version) {
         f->health = VIT_HEALTH_WORKS;
-        say(f, "%s: --traffic callgrind can check the simulated caches", version);
+        vit_doctor_say(f, "%s: --traffic callgrind can check the simulated caches", version);
     } else {
-        say(f, "not installed: the simulated caches cannot be checked by Callgrind");
-        cure(f, "apt-get install valgrind");
+        vit_doctor_say(f, "not installed: the simulated caches cannot be checked by Callgrind");
+        vit_doctor_cure(f, "apt-get install valgrind");
     }
 }
 
@@ -328,7 +229,7 @@ static void check_gnuplot(struct vit_doctor *doctor)
     bool there = vit_plot_available();
     struct vit_doctor_finding *f =
         vit_doctor_add(doctor, "tools", "gnuplot", there ? VIT_HEALTH_WORKS : VIT_HEALTH_ABSENT);
-    say(f, "%s", there ? "draws the plots of run folders" : vit_error());
+    vit_doctor_say(f, "%s", there ? "draws the plots of run folders" : vit_error());
 }
 
 static void check_data(struct vit_doctor *doctor)
@@ -338,10 +239,10 @@ static void check_data(struct vit_doctor *doctor)
     struct vit_doctor_finding *f =
         vit_doctor_add(doctor, "tools", "Fashion-MNIST", there ? VIT_HEALTH_WORKS : VIT_HEALTH_ABSENT);
     if (!there) {
-        say(f, "%s", vit_error());
+        vit_doctor_say(f, "%s", vit_error());
         return;
     }
-    say(f, "%lld images", (long long)dataset.count);
+    vit_doctor_say(f, "%lld images", (long long)dataset.count);
     vit_dataset_close(&dataset);
 }
 
@@ -372,25 +273,28 @@ static void add_verdicts(struct vit_doctor *doctor)
         vit_doctor_add(doctor, "verdict", "measured", counted ? VIT_HEALTH_WORKS : VIT_HEALTH_ABSENT);
     if (strncmp(verdict, "measured: ", 10) == 0)
         verdict += 10;
-    say(f, "%s", verdict);
+    vit_doctor_say(f, "%s", verdict);
     if (!counted)
-        cure(f, "as above; meanwhile vitscope profile MODEL --traffic simulated,footprint");
+        vit_doctor_cure(f, "as above; meanwhile vitscope profile MODEL --traffic simulated,footprint");
     for (size_t i = 0; i < sizeof source / sizeof source[0]; i++) {
         const struct vit_doctor_finding *probe = find(doctor, source[i].probe);
         bool works = probe && (probe->health == VIT_HEALTH_WORKS || probe->health == VIT_HEALTH_LIMITED);
         f = vit_doctor_add(doctor, "verdict", source[i].name, works ? VIT_HEALTH_WORKS : VIT_HEALTH_ABSENT);
-        say(f, "%s%s", works ? "yes: " : "n/a - ", works ? source[i].how : probe ? probe->text : "not tried");
+        vit_doctor_say(f, "%s%s", works ? "yes: " : "n/a - ",
+                       works   ? source[i].how
+                       : probe ? probe->text
+                               : "not tried");
     }
     f = vit_doctor_add(doctor, "verdict", "compulsory", VIT_HEALTH_WORKS);
-    say(f, "yes: computed from shapes, on every machine");
+    vit_doctor_say(f, "yes: computed from shapes, on every machine");
 }
 
 static void (*const check[])(struct vit_doctor *) = {
-    check_processor,  check_ceilings, check_kernels,  check_blas,    check_permissions, check_backends,
-    check_quantities, check_probes,   check_valgrind, check_gnuplot, check_data,        add_verdicts,
+    check_processor, check_ceilings, check_kernels, check_blas, vit_doctor_check_counters,
+    check_probes,    check_valgrind, check_gnuplot, check_data, add_verdicts,
 };
 
-static int open_empty(struct vit_doctor *doctor)
+int vit_doctor_open_empty(struct vit_doctor *doctor)
 {
     *doctor = (struct vit_doctor){.finding = calloc(VIT_DOCTOR_FINDINGS, sizeof *doctor->finding)};
     return doctor->finding ? VIT_OK : vit_fail(VIT_ENOMEM, "out of memory: findings");
@@ -398,27 +302,9 @@ static int open_empty(struct vit_doctor *doctor)
 
 int vit_doctor_open(struct vit_doctor *doctor)
 {
-    int status = open_empty(doctor);
+    int status = vit_doctor_open_empty(doctor);
     for (size_t i = 0; i < sizeof check / sizeof check[0] && status == VIT_OK; i++)
         check[i](doctor);
-    return status;
-}
-
-int vit_doctor_open_counters(struct vit_doctor *doctor)
-{
-    const struct vit_counter_survey *survey = vit_counter_survey();
-    int status = open_empty(doctor);
-    for (int i = 0; i < survey->n && status == VIT_OK; i++) {
-        const struct vit_counter_finding *c = &survey->finding[i];
-        enum vit_health health = c->usable ? VIT_HEALTH_WORKS : VIT_HEALTH_ABSENT;
-        struct vit_doctor_finding *f = vit_doctor_add(doctor, "counters", c->column, health);
-        f->counter = c;
-        if (c->usable)
-            say_counted(f, c);
-        else
-            say(f, "%s %s: %s", c->backend ? c->backend->name : "", c->event, c->reason);
-        cure(f, c->usable ? "" : c->cure);
-    }
     return status;
 }
 
