@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* profile.c - `vitscope profile`: each model operator by operator, tables on stdout, a run folder with all numbers. */
 #include "analysis/command.h"
+#include "analysis/doctor.h"
 #include "analysis/machine_store.h"
 #include "analysis/output.h"
 #include "analysis/run_info.h"
@@ -195,6 +196,10 @@ static int run(const struct vit_options *options)
 {
     static struct report report;
     char folder[4000], model[8192];
+    if (options->counters && strcmp(options->counters, "list") == 0)
+        return vit_doctor_list_counters(options);
+    if (options->n_argument == 0)
+        return vit_fail(VIT_EINVAL, "needs MODEL...");
     int status = check_models(options);
     if (status != VIT_OK)
         return status;
@@ -221,18 +226,29 @@ const struct vit_command vit_command_profile = {
     .arguments = "MODEL...",
     .summary = "tell operator by operator where time and bytes go",
     .detail =
-        "Prints the time by class of operators and the costliest operators, and writes a run folder: operators.csv\n"
-        "(raw, one row per operator and repeat), summary.csv, classes.csv, blocks.csv, models.csv, run.json and\n"
-        "figures; with several models one folder for each. The headline is of runs without probes; bytes are "
-        "compulsory\n"
-        "(analytic): each input once, each output once.\n\n"
+        "Prints the time by class of operators, what bounds it, bytes by source, and the costliest operators, and\n"
+        "writes a run folder: operators.csv (raw, one row per operator and repeat), summary.csv, classes.csv,\n"
+        "blocks.csv, traffic.csv, sources.csv (what each column is, or why it is empty), models.csv, run.json and\n"
+        "figures; with several models one folder for each. The headline is of runs without probes.\n\n"
+        "Bytes have sources that never share a column and are never added (--traffic LIST; default compulsory,\n"
+        "measured, and simulated where that takes less than 5 s):\n"
+        "  compulsory  from shapes: each input once, each output once\n"
+        "  measured    counters of the processor, where it has some that can be trusted (vitscope doctor tells)\n"
+        "  simulated   the addresses that the kernels touch, through a model of this machine's caches, or of those\n"
+        "              of --cache; cold: caches empty before each operator, chained: as in repeated forwards\n"
+        "  footprint   distinct pages touched\n"
+        "  callgrind   the same steps under valgrind, a check of the simulation; takes minutes for large models\n"
+        "  all         all of them\n"
+        "Probes besides (--probes LIST, default wall_time,traffic,memory,counters,cache_sim): energy.\n\n"
         "  vitscope profile deit_tiny\n"
         "  vitscope profile deit_tiny swin_tiny efficientvit_m4 --batch 16 --data fashion-mnist --out runs/three\n"
-        "  vitscope profile efficientvit_m5 --graph folded --threads 2 --weights model.safetensors --image cat.jpg\n",
+        "  vitscope profile efficientvit_m5 --graph folded --threads 2 --weights model.safetensors --image cat.jpg\n"
+        "  vitscope profile swin_tiny --traffic simulated --cache \"L1=32K,8 L2=512K,8\"\n"
+        "  vitscope profile efficientvit_m0 --traffic all\n"
+        "  vitscope profile --counters list\n",
     .takes =
         "batch threads img classes graph kernel isa image data synthetic weights seed warmup min-time repeat probes "
         "traffic cache counters out format",
-    .min_arguments = 1,
     .max_arguments = VIT_MAX_ARGUMENTS,
     .run = run,
 };

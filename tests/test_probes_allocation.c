@@ -15,7 +15,8 @@
 #endif
 #endif
 
-static _Thread_local long allocations;
+/* volatile: a compiler may assume that malloc changes no variable of ours. */
+static _Thread_local volatile long allocations;
 
 #ifndef SANITIZED
 void *__libc_malloc(size_t size);
