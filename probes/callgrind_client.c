@@ -84,7 +84,7 @@ int vit_callgrind_serve(struct vit_exec *exec, const char *about)
     struct client client = {.label = calloc((size_t)exec->plan->n_step, sizeof *client.label)};
     if (!client.label)
         return vit_fail(VIT_ENOMEM, "out of memory: labels of %d steps", exec->plan->n_step);
-    client.lost = printf("%c%s\n", VIT_CALLGRIND_MARK, about) < 0 || fflush(stdout) != 0;
+    client.lost = dprintf(STDOUT_FILENO, "%c%s\n", VIT_CALLGRIND_MARK, about) < 0;
     const struct vit_observer observer = {begin, end, &client};
     vit_exec_observe(exec, &observer, 1);
     CALLGRIND_START_INSTRUMENTATION;
