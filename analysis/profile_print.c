@@ -5,6 +5,7 @@
 #include "analysis/verdict.h"
 
 #include "model/base/status.h"
+#include "probes/counter_survey.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,6 +131,20 @@ static void print_absence(const struct vit_probe *probe)
            detail ? " (run.json: more)" : "");
 }
 
+/* What counters say about bytes, in one line: the verdict up to its first semicolon. */
+static void print_measured(const struct vit_profile *p)
+{
+    static const char prefix[] = "measured: ";
+    for (int i = 0; i < p->session.n_probe; i++) {
+        const struct vit_probe *probe = &p->session.probe[i];
+        if (strcmp(probe->def->name, "counters") != 0 || probe->absent)
+            continue;
+        const char *verdict = vit_counter_survey()->verdict;
+        verdict += strncmp(verdict, prefix, sizeof prefix - 1) == 0 ? sizeof prefix - 1 : 0;
+        printf("  measured     %.*s (vitscope doctor tells more)\n", (int)strcspn(verdict, ";"), verdict);
+    }
+}
+
 static void print_headline(const struct vit_profile *p)
 {
     char settings[256];
@@ -156,6 +171,7 @@ static void print_headline(const struct vit_profile *p)
     for (int i = 0; i < p->session.n_probe; i++)
         if (p->session.probe[i].absent)
             print_absence(&p->session.probe[i]);
+    print_measured(p);
     printf("\n");
 }
 
