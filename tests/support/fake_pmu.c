@@ -239,9 +239,19 @@ static double tick(struct counter *c)
     return c->last;
 }
 
-static uint64_t falsify(struct counter *c, uint64_t value)
+/* A group is on the counters as a whole or not at all. */
+static double share_of(const struct counter *leader)
 {
-    double number = (double)value * c->rule.scale * c->rule.share;
+    double least = leader->rule.share;
+    for (int i = 0; i < leader->members; i++)
+        if (counter_of(leader->member[i]) && counters[leader->member[i]].rule.share < least)
+            least = counters[leader->member[i]].rule.share;
+    return least;
+}
+
+static uint64_t falsify(struct counter *c, uint64_t value, double share)
+{
+    double number = (double)value * c->rule.scale * share;
     if (c->rule.ticks > 0)
         number = tick(c);
     return c->rule.backwards ? ((uint64_t)1 << 52) - (uint64_t)number : (uint64_t)number;
@@ -254,15 +264,16 @@ static void falsify_read(struct counter *c, uint64_t *word, size_t words)
     size_t at = 1, stride = 1 + ((c->format & PERF_FORMAT_ID) != 0);
     size_t enabled = c->format & PERF_FORMAT_TOTAL_TIME_ENABLED ? at++ : 0;
     size_t running = c->format & PERF_FORMAT_TOTAL_TIME_RUNNING ? at++ : 0;
+    double share = share_of(c);
     if (enabled && running && running < words)
-        word[running] = (uint64_t)((double)word[enabled] * c->rule.share);
+        word[running] = (uint64_t)((double)word[enabled] * share);
     if (!group) {
-        word[0] = falsify(c, word[0]);
+        word[0] = falsify(c, word[0], share);
         return;
     }
     for (int i = 0; i < c->members && at < words; i++, at += stride)
         if (counter_of(c->member[i]))
-            word[at] = falsify(counter_of(c->member[i]), word[at]);
+            word[at] = falsify(counter_of(c->member[i]), word[at], share);
 }
 
 ssize_t read(int fd, void *buffer, size_t size)
