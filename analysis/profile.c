@@ -6,6 +6,8 @@
 #include "analysis/output.h"
 #include "analysis/run_info.h"
 #include "model/base/status.h"
+#include "model/base/text.h"
+#include "probes/counter_survey.h"
 #include "reports/gnuplot.h"
 
 #include <stdio.h>
@@ -45,6 +47,7 @@ struct report {
     bool has_rows;
     struct vit_cell headline[VIT_MAX_ARGUMENTS][N_HEADLINE];
     int n_headline;
+    bool measured; /* bytes of some model were measured */
 };
 
 static void add_headline(struct report *report, const struct vit_profile *p)
@@ -87,6 +90,9 @@ static int profile_model(struct report *report, const char *model, const char *f
         status = vit_profile_draw(&profile, folder);
     vit_run_info_profile(&report->json, &profile, folder);
     add_headline(report, &profile);
+    for (int i = 0; i < profile.traffic.n; i++)
+        report->measured = report->measured ||
+                           (profile.traffic.figure[i].tier == VIT_TIER_MEASURED && profile.traffic.step[i].present);
     vit_profile_close(&profile);
     return status;
 }
@@ -218,6 +224,9 @@ static int run(const struct vit_options *options)
         status = write_headlines(&report, folder);
     if (status == VIT_OK)
         tell(options, folder);
+    /* Who asks for measured bytes by name, and gets none, must not take the run for a success. */
+    if (status == VIT_OK && options->traffic && vit_text_listed(options->traffic, "measured") && !report.measured)
+        return vit_fail(VIT_ENOTSUP, "--traffic measured: %s", vit_counter_survey()->verdict);
     return status;
 }
 

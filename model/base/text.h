@@ -4,5 +4,5 @@
 
 #include <stdbool.h>
 
-/* Whether `name` is among names separated by blanks. */
+/* Whether `name` is among names separated by blanks or commas. */
 bool vit_text_listed(const char *names, const char *name);
