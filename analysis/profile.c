@@ -226,7 +226,7 @@ static int run(const struct vit_options *options)
         tell(options, folder);
     /* Who asks for measured bytes by name, and gets none, must not take the run for a success. */
     if (status == VIT_OK && options->traffic && vit_text_listed(options->traffic, "measured") && !report.measured)
-        return vit_fail(VIT_ENOTSUP, "--traffic measured: %s", vit_counter_survey()->verdict);
+        return vit_fail(VIT_ENOTSUP, "--traffic %s", vit_counter_survey()->verdict);
     return status;
 }
 
