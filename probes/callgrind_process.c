@@ -296,5 +296,5 @@ int vit_callgrind_find(void)
         status = judge(&process, state);
     fclose(process.output);
     free(process.line);
-    return status == VIT_OK ? VIT_OK : vit_fail_in(VIT_ENOTSUP, "valgrind --version");
+    return status == VIT_OK || status == VIT_ENOTSUP ? status : vit_fail_in(VIT_ENOTSUP, "valgrind --version");
 }

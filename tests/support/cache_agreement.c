@@ -334,5 +334,5 @@ double cache_agreement_error(const struct cache_agreement *a, int step, int fill
     const int64_t simulated = a->simulated[step].fill[fill], narrower = a->narrower[step].fill[fill];
     const int64_t tipped = narrower > simulated ? narrower - simulated : 0;
     return outside(simulated, a->callgrind[step].fill[fill], forgiven(fill) + tipped,
-                   forgiven(fill) + a->simulated[step].crossings);
+                   forgiven(fill) + tipped + a->simulated[step].crossings);
 }

@@ -45,8 +45,9 @@ enum { CACHE_COLD_LINES = 32, CACHE_CHAINED_LINES = 192 };
 double cache_agreement_plain_error(const struct cache_agreement *agreement, int step, int fill);
 
 /* The same where what is known to part the two is allowed for:
- * - where a working set just about fits a cache, the lines that are no data tip it, and strict LRU then misses on every
- *   sweep: callgrind's figure may be as large as that of caches with a way less;
+ * - where a working set just about fits a cache, strict LRU misses on every sweep or on none, and lines that are no
+ *   data, or OpenBLAS' buffers that lie elsewhere than its stream has them, tip it: the two may be as far apart as the
+ *   caches and those with a way less;
  * - callgrind counts an access across two lines once, also if both are missing: the program's model may count one more
  *   for each crossing. */
 double cache_agreement_error(const struct cache_agreement *agreement, int step, int fill);
