@@ -139,7 +139,7 @@ $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(SUPPORT_OBJECTS) $(STATIC)
 	$(Q)$(LINK) $^ $(LIBS) -lcmocka -o $@
 
 # These run the program.
-$(BUILD)/tests/test_analysis_cli $(BUILD)/tests/test_analysis_machine $(BUILD)/tests/test_analysis_machine_long \
+$(BUILD)/tests/test_analysis_cli $(BUILD)/tests/test_analysis_selftest $(BUILD)/tests/test_analysis_machine $(BUILD)/tests/test_analysis_machine_long \
     $(BUILD)/tests/test_analysis_profile $(BUILD)/tests/test_analysis_callgrind_long: | $(BINARY)
 
 # Preloaded by these (tests/support/fake_pmu.c); it must load into programs without sanitizers too.
