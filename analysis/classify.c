@@ -83,7 +83,7 @@ static int write_top(struct vit_sink *sink, const struct vit_tensor *logits, con
     int64_t n = logits->dim[1], top = options->top ? options->top : 5;
     double largest = -HUGE_VAL, sum = 0;
     for (int64_t i = 0; i < n; i++)
-        largest = fmax(largest, (double)logits->data[i]);
+        largest = (double)logits->data[i] > largest ? (double)logits->data[i] : largest;
     for (int64_t i = 0; i < n; i++)
         sum += exp((double)logits->data[i] - largest);
     bool *taken = calloc((size_t)n, sizeof *taken);

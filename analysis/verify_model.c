@@ -226,7 +226,7 @@ static double mean_loss(const struct vit_tensor *logits)
         const vit_real *row = logits->data + i * classes;
         double largest = -HUGE_VAL, sum = 0;
         for (int64_t k = 0; k < classes; k++)
-            largest = fmax(largest, (double)row[k]);
+            largest = (double)row[k] > largest ? (double)row[k] : largest;
         for (int64_t k = 0; k < classes; k++)
             sum += exp((double)row[k] - largest);
         // cppcheck-suppress invalidFunctionArg ; the largest adds 1 to the sum
