@@ -19,7 +19,7 @@ static bool is_traffic(const struct vit_column *column, const struct vit_figure 
 int vit_traffic_gather(struct vit_traffic *t, const struct vit_session *session, const struct vit_measurement *m)
 {
     const struct vit_schema *schema = vit_session_schema(session);
-    int at[VIT_MAX_TRAFFIC];
+    int at[VIT_MAX_TRAFFIC] = {0};
     *t = (struct vit_traffic){0};
     for (int c = 0; c < schema->n_columns; c++) {
         int own = 0;

@@ -187,6 +187,13 @@ static int run_kernel(struct selftest *t, const struct vit_selftest_kernel *kern
     return status;
 }
 
+/* Sanitizers would touch shadow pages beside these. */
+__attribute__((no_sanitize_address)) static void touch_pages(volatile char *memory, size_t bytes, size_t page)
+{
+    for (size_t i = 0; i < bytes; i += page)
+        memory[i] = 1;
+}
+
 /* New pages, touched once each, by the counter of page faults: software events are counters, too. */
 static void count_faults(struct selftest *t)
 {
@@ -209,8 +216,7 @@ static void count_faults(struct selftest *t)
         if (memory != MAP_FAILED && madvise(memory, bytes, MADV_NOHUGEPAGE) == 0 &&
             f->backend->open(&counting, &request, &attempt) == VIT_OK) {
             bool read = f->backend->read(counting, &before);
-            for (size_t i = 0; i < bytes; i += page)
-                ((volatile char *)memory)[i] = 1;
+            touch_pages(memory, bytes, page);
             read = read && f->backend->read(counting, &after);
             if (read)
                 got = vit_real_cell((double)(after.value[0] - before.value[0]) * (double)page);

@@ -101,6 +101,7 @@ struct pfm_raw {
 };
 
 struct pfm {
+    void (*terminate)(void);
     int (*initialize)(void);
     int (*encode)(const char *event, int modes, int os, void *raw);
 };
@@ -163,6 +164,8 @@ static void test_events_codes_of_libpfm_and_of_the_kernel_agree(void **state)
     *(void **)&pfm.encode = dlsym(library, "pfm_get_os_event_encoding");
     assert_non_null(pfm.initialize);
     assert_non_null(pfm.encode);
+    *(void **)&pfm.terminate = dlsym(library, "pfm_terminate");
+    assert_non_null(pfm.terminate);
     assert_int_equal(pfm.initialize(), 0);
     int compared = 0;
     for (int i = 0; i < vit_n_counter_events; i++)
@@ -170,6 +173,7 @@ static void test_events_codes_of_libpfm_and_of_the_kernel_agree(void **state)
             compared += compare_row(&pfm, &vit_counter_event_table[i]);
     print_message("%d events compared\n", compared);
     assert_true(compared > 0);
+    pfm.terminate(); /* frees its tables */
     dlclose(library);
 }
 

@@ -168,7 +168,8 @@ static void softmax_row(struct vit_op_reference *r, int64_t row)
     r->softmax.largest = -INFINITY;
     r->softmax.sum = 0;
     for (int64_t k = 0; k < n; k++)
-        r->softmax.largest = fmax(r->softmax.largest, item(x, row * n + k));
+        if (item(x, row * n + k) > r->softmax.largest) /* fmax: gcc 12 for aarch64 fails to compile such a loop */
+            r->softmax.largest = item(x, row * n + k);
     for (int64_t k = 0; k < n; k++)
         r->softmax.sum += exp(item(x, row * n + k) - r->softmax.largest);
 }
