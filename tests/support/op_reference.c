@@ -376,7 +376,28 @@ static struct result fold_bias(struct vit_op_reference *r, const int64_t *i)
     return rounded_once(&sum);
 }
 
-/* Kinds with a second output: fold_batch_norm. */
+static struct result cross_entropy(struct vit_op_reference *r, const int64_t *i)
+{
+    const struct vit_tensor *x = r->op->in[0], *t = r->op->in[1];
+    const int64_t rows = x->dim[0], n = x->dim[1];
+    struct sum sum = {0};
+    (void)i;
+    for (int64_t k = 0; k < rows * n; k++) {
+        softmax_row(r, k / n);
+        sum_add(&sum, item(t, k) * (r->softmax.largest + log(r->softmax.sum) - item(x, k)) / (double)rows);
+    }
+    return rounded_once(&sum);
+}
+
+/* The probabilities that the way back reads: computed in double and rounded once. */
+static struct result probability(struct vit_op_reference *r, const int64_t *i)
+{
+    const struct vit_tensor *x = r->op->in[0];
+    softmax_row(r, i[0]);
+    double value = exp(at(x, i) - r->softmax.largest) / r->softmax.sum;
+    return (struct result){value, value * (1 + 64 * (DBL_EPSILON / REAL_EPSILON)) + UNDERFLOW_SLACK};
+}
+
 double vit_op_reference(struct vit_op_reference *reference, int output, const int64_t index[VIT_MAX_DIMS],
                         double *slack)
 {
@@ -385,7 +406,9 @@ double vit_op_reference(struct vit_op_reference *reference, int output, const in
 #include "model/ops/ops.def"
 #undef VIT_OP
     };
-    struct result result = output == 1 ? fold_bias(reference, index) : element[reference->op->kind](reference, index);
+    static struct result (*const second[VIT_N_OPS])(struct vit_op_reference *, const int64_t *) = {
+        [VIT_OP_fold_batch_norm] = fold_bias, [VIT_OP_cross_entropy] = probability};
+    struct result result = (output == 1 ? second : element)[reference->op->kind](reference, index);
     *slack = result.slack;
     return result.value;
 }
