@@ -19,6 +19,7 @@ Q := $(if $(V),,@)
 MODULES := openblas:libopenblas-dev hwloc:libhwloc-dev libcjson:libcjson-dev sleef:libsleef-dev libpng:libpng-dev \
            libjpeg:libjpeg62-turbo-dev zlib:zlib1g-dev nettle:nettle-dev papi:libpapi-dev
 CSV_HEADER := $(firstword $(wildcard /usr/include/csv.h /usr/local/include/csv.h))
+VALGRIND_HEADER := $(firstword $(wildcard /usr/include/valgrind/callgrind.h /usr/local/include/valgrind/callgrind.h))
 
 # Targets that compile nothing need neither compiler nor libraries.
 NO_BUILD := help clean uninstall check
@@ -27,7 +28,7 @@ ifeq ($(shell command -v pkg-config),)
 $(error pkg-config is missing: install the Debian package pkg-config (`scripts/setup run` installs all that is needed))
 endif
 MISSING := $(foreach m,$(MODULES),$(if $(shell pkg-config --exists $(word 1,$(subst :, ,$m)) || echo no),$(word 2,$(subst :, ,$m)))) \
-           $(if $(CSV_HEADER),,libcsv-dev)
+           $(if $(CSV_HEADER),,libcsv-dev) $(if $(VALGRIND_HEADER),,valgrind)
 ifneq ($(strip $(MISSING)),)
 $(error missing Debian packages: $(strip $(MISSING)) (`scripts/setup run` installs them))
 endif
@@ -73,7 +74,7 @@ LIB_SOURCES    := $(filter-out analysis/main.c,$(sort $(wildcard model/*.c model
 KERNEL_SOURCES := $(sort $(wildcard model/kernels/*.c))
 LIB_OBJECTS    := $(LIB_SOURCES:%.c=$(BUILD)/%.o) \
                   $(foreach isa,$(ISAS),$(KERNEL_SOURCES:%.c=$(BUILD)/%.$(isa).o))
-SUPPORT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
+SUPPORT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/support/fake_pmu.c,$(wildcard tests/support/*.c)))
 TESTS          := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/test_*.c)))
 # Slow tests are called tests/test_*_long.c: the short tier leaves them out.
 SHORT_TESTS    := $(filter-out %_long,$(TESTS))
@@ -139,6 +140,13 @@ $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(SUPPORT_OBJECTS) $(STATIC)
 
 # These run the program.
 $(BUILD)/tests/test_analysis_cli $(BUILD)/tests/test_analysis_profile: | $(BINARY)
+
+# Preloaded by these (tests/support/fake_pmu.c); it must load into programs without sanitizers too.
+$(BUILD)/tests/test_probes_fake_pmu $(BUILD)/tests/test_analysis_doctor: | $(BINARY) $(BUILD)/tests/fake_pmu.so
+$(BUILD)/tests/support/fake_pmu.o: EXTRA = -fno-sanitize=all
+$(BUILD)/tests/fake_pmu.so: $(BUILD)/tests/support/fake_pmu.o
+	$(if $(Q),@echo "  LD    $@")
+	$(Q)$(CC) -shared $< -ldl -o $@
 
 $(BUILD)/tests/example_%: $(BUILD)/tests/example_%.o $(STATIC)
 	$(if $(Q),@echo "  LD    $@")

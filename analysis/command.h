@@ -13,6 +13,7 @@ struct vit_command {
     const char *detail;    /* more lines for its help, with examples */
     const char *takes;     /* options, separated by blanks */
     int min_arguments, max_arguments;
+    bool hidden; /* started by the program itself: not listed */
     int (*run)(const struct vit_options *options);
 };
 

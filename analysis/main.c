@@ -31,7 +31,8 @@ static void print_help(FILE *file)
             "[ARGUMENTS]\n\n",
             vit_build_version);
     for (int i = 0; i < vit_n_commands; i++)
-        fprintf(file, "  %-11s %s\n", vit_commands[i]->name, vit_commands[i]->summary);
+        if (!vit_commands[i]->hidden)
+            fprintf(file, "  %-11s %s\n", vit_commands[i]->name, vit_commands[i]->summary);
     fprintf(file,
             "\n  vitscope COMMAND --help    options and examples\n  vitscope help data         kinds of datasets\n"
             "  vitscope --version\n\nfirst steps:\n"

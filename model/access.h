@@ -63,7 +63,7 @@ static inline void vit_access_write(struct vit_access *access, const void *addre
 /* A loop that goes through arrays side by side: read each, then write y, one line's worth at a time. Arrays that are
  * NULL are left out; y may be one of the inputs. */
 struct vit_zip {
-    const void *y, *a, *b;
+    const void *y, *a, *b, *c;
     size_t bytes; /* of each */
 };
 void vit_access_zip(struct vit_access *access, const struct vit_zip *zip);

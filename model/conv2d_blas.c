@@ -4,9 +4,12 @@
  * copied out (im2col), into a workspace as large as one piece. */
 #include "model/conv2d_blas.h"
 
+#include "model/access.h"
 #include "model/base/parallel.h"
-#include "model/blas.h"
+#include "model/blas_stream.h"
 #include "model/kernel_set.h"
+#include "model/kernels/transpose_stream.h"
+#include "model/strided_copy.h"
 
 #include <string.h>
 
@@ -18,6 +21,7 @@ struct convolution {
     int64_t kernel, stride, pad, k;
     bool in_place;                      /* 1x1 windows are x itself */
     int64_t piece_images, piece_pixels; /* some images of all pixels, or some pixels of one image */
+    struct vit_access *access;          /* NULL: compute; else name what that touches */
 };
 
 /* What one piece computes. */
@@ -109,14 +113,54 @@ static void copy_strided(vit_real *to, const vit_real *from, int64_t n, int64_t 
             to[i] = from[stride * i];
 }
 
+static void stream_strided(struct vit_access *access, vit_real *to, const vit_real *from, const int64_t size[2])
+{
+    const int64_t n = size[0], stride = size[1];
+    if (stride == 1)
+        vit_access_zip(access, &(struct vit_zip){.y = to, .a = from, .bytes = (size_t)n * sizeof *to});
+    for (int64_t i = 0; i < n && stride > 1; i++) {
+        vit_access_read(access, from + stride * i, sizeof *from);
+        vit_access_write(access, to + i, sizeof *to);
+    }
+}
+
+/* Outputs [first, end) of a run from `from` on, zeros around them. */
+static void copy_between_zeros(const struct convolution *c, const struct run *run, vit_real *to, const vit_real *from,
+                               const int64_t range[2])
+{
+    const int64_t first = range[0], end = range[1];
+    if (c->access) {
+        if (end > first)
+            stream_strided(c->access, to + first, from, (const int64_t[]){end - first, c->stride});
+        vit_access_write(c->access, to, (size_t)first * sizeof *to);
+        vit_access_write(c->access, to + end, (size_t)(run->length - end) * sizeof *to);
+        return;
+    }
+    if (end > first)
+        copy_strided(to + first, from, end - first, c->stride);
+    for (int64_t i = 0; i < first; i++)
+        to[i] = 0;
+    for (int64_t i = end; i < run->length; i++)
+        to[i] = 0;
+}
+
+/* Patches: the row holds their rows one after the other. */
+static void copy_patch_row(const struct convolution *c, const struct run *run, vit_real *to, const vit_real *from)
+{
+    const int64_t n[2] = {run->length, c->kernel};
+    if (c->access)
+        vit_transpose_stream(c->access, &(struct vit_transpose){to, from, n[0], n[1], run->step, c->kernel});
+    else
+        vit_kernels()->transpose(to, from, n, run->step, c->kernel);
+}
+
 /* What the outputs of a run see in row ky of their windows of one channel: `kernel` rows from `to`. */
 static void copy_window_row(const struct convolution *c, const struct run *run, int64_t channel, int64_t ky)
 {
     vit_real *to = run->to + (channel * c->kernel + ky) * c->kernel * run->step;
     const int64_t y = run->y + ky, row = (channel * c->height + y) * c->width;
-    if (c->kernel == c->stride && c->pad == 0) { /* patches: the row holds their rows one after the other */
-        vit_kernels()->transpose(to, run->image + row + run->x, (const int64_t[]){run->length, c->kernel}, run->step,
-                                 c->kernel);
+    if (c->kernel == c->stride && c->pad == 0) {
+        copy_patch_row(c, run, to, run->image + row + run->x);
         return;
     }
     for (int64_t kx = 0; kx < c->kernel; kx++, to += run->step) {
@@ -125,13 +169,22 @@ static void copy_window_row(const struct convolution *c, const struct run *run, 
         int64_t end = x < c->width ? smaller((c->width - 1 - x) / c->stride + 1, run->length) : 0;
         if (y < 0 || y >= c->height || end <= first)
             first = end = 0;
-        else
-            copy_strided(to + first, run->image + row + x + first * c->stride, end - first, c->stride);
-        for (int64_t i = 0; i < first; i++)
-            to[i] = 0;
-        for (int64_t i = end; i < run->length; i++)
-            to[i] = 0;
+        const vit_real *from = end > first ? run->image + row + x + first * c->stride : NULL;
+        copy_between_zeros(c, run, to, from, (const int64_t[]){first, end});
     }
+}
+
+static void copy_runs(const struct convolution *c, const struct vit_strided_copy *copy)
+{
+    if (!c->access) {
+        vit_kernels()->copy_runs(copy->y, copy->x, copy->dim, copy->y_stride, copy->x_stride);
+        return;
+    }
+    for (int64_t i = 0; i < copy->dim[0]; i++)
+        for (int64_t k = 0; k < copy->dim[1]; k++)
+            vit_access_zip(c->access, &(struct vit_zip){.y = copy->y + i * copy->y_stride[0] + k * copy->y_stride[1],
+                                                        .a = copy->x + i * copy->x_stride[0] + k * copy->x_stride[1],
+                                                        .bytes = (size_t)copy->dim[2] * sizeof(vit_real)});
 }
 
 /* windows (K, images * pixels) of a range. */
@@ -140,9 +193,11 @@ static void copy_windows(const struct convolution *c, vit_real *windows, const s
     const int64_t image_elements = c->channels * c->height * c->width;
     struct run run = {.step = r->images * r->pixels};
     if (c->in_place) {
-        vit_kernels()->copy_runs(windows, c->x + r->image * image_elements,
-                                 (const int64_t[]){c->channels, r->images, c->pixels},
-                                 (const int64_t[]){run.step, c->pixels}, (const int64_t[]){c->pixels, image_elements});
+        copy_runs(c, &(struct vit_strided_copy){.y = windows,
+                                                .x = c->x + r->image * image_elements,
+                                                .dim = {c->channels, r->images, c->pixels},
+                                                .y_stride = {run.step, c->pixels},
+                                                .x_stride = {c->pixels, image_elements}});
         return;
     }
     for (int64_t at = 0; at < run.step; at += run.length) {
@@ -158,18 +213,32 @@ static void copy_windows(const struct convolution *c, vit_real *windows, const s
     }
 }
 
+/* row (n) = bias of one channel. */
+static void fill(const struct convolution *c, vit_real *row, int64_t n, const vit_real *bias)
+{
+    if (c->access) {
+        vit_access_read(c->access, bias, sizeof *bias);
+        vit_access_write(c->access, row, (size_t)n * sizeof *row);
+        return;
+    }
+    for (int64_t i = 0; i < n; i++)
+        row[i] = *bias;
+}
+
 /* result (Cout, n; ld) = w windows (K, n; ldb) + bias. */
 static void multiply(const struct convolution *c, struct vit_gemm product)
 {
     for (int64_t o = 0; c->bias && o < c->out_channels; o++)
-        for (int64_t i = 0; i < product.n; i++)
-            product.c[o * product.ldc + i] = c->bias[o];
+        fill(c, product.c + o * product.ldc, product.n, c->bias + o);
     product.m = (int)c->out_channels;
     product.k = product.lda = (int)c->k;
     product.alpha = 1;
     product.beta = c->bias ? 1 : 0;
     product.a = c->w;
-    vit_gemm(&product);
+    if (c->access)
+        vit_gemm_stream(c->access, &product);
+    else
+        vit_gemm(&product);
 }
 
 static void convolve_piece(void *context, int64_t piece, int worker)
@@ -196,16 +265,24 @@ static void convolve_piece(void *context, int64_t piece, int worker)
     product.c = windows + window_elements(c);
     product.ldc = (int)columns;
     multiply(c, product);
-    vit_kernels()->copy_runs(y, product.c, (const int64_t[]){r.images, c->out_channels, c->pixels},
-                             (const int64_t[]){c->out_channels * c->pixels, c->pixels},
-                             (const int64_t[]){c->pixels, columns});
+    copy_runs(c, &(struct vit_strided_copy){.y = y,
+                                            .x = product.c,
+                                            .dim = {r.images, c->out_channels, c->pixels},
+                                            .y_stride = {c->out_channels * c->pixels, c->pixels},
+                                            .x_stride = {c->pixels, columns}});
+}
+
+void vit_conv2d_blas_stream(const struct vit_step *step, struct vit_access *access)
+{
+    struct convolution c = describe(step->op);
+    c.scratch = step->workspace;
+    c.access = access;
+    const int64_t across = (c.pixels + c.piece_pixels - 1) / c.piece_pixels;
+    const int64_t down = (c.images + c.piece_images - 1) / c.piece_images;
+    vit_parallel_for(access ? NULL : step->pool, across * down, convolve_piece, &c);
 }
 
 void vit_conv2d_blas_forward(const struct vit_step *step)
 {
-    struct convolution c = describe(step->op);
-    c.scratch = step->workspace;
-    const int64_t across = (c.pixels + c.piece_pixels - 1) / c.piece_pixels;
-    const int64_t down = (c.images + c.piece_images - 1) / c.piece_images;
-    vit_parallel_for(step->pool, across * down, convolve_piece, &c);
+    vit_conv2d_blas_stream(step, NULL);
 }

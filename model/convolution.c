@@ -54,6 +54,25 @@ void vit_convolution_cost(const struct vit_op *op, struct vit_cost *cost)
     cost->flops = 2 * cost->macs + (op->n_in > 2 ? outputs : 0);
 }
 
+/* Items of an axis that lie in a window: windows end before the axis does, or leave gaps. */
+static int64_t reached(int64_t length, int64_t windows, const struct vit_attr *attr)
+{
+    int64_t count = 0;
+    for (int64_t i = attr->pad; i < length + attr->pad; i++) {
+        const int64_t last = i / attr->stride < windows ? i / attr->stride : windows - 1;
+        count += i - last * attr->stride < attr->kernel;
+    }
+    return count;
+}
+
+int64_t vit_convolution_reads(const struct vit_op *op, int input)
+{
+    const struct vit_tensor *x = op->in[0], *y = op->out[0];
+    if (input != 0)
+        return vit_numel(op->in[input]);
+    return x->dim[0] * x->dim[1] * reached(x->dim[2], y->dim[2], &op->attr) * reached(x->dim[3], y->dim[3], &op->attr);
+}
+
 void vit_convolution_sizes(const struct vit_op *op, int64_t shape[VIT_CONV_SIZES])
 {
     const struct vit_tensor *x = op->in[0], *y = op->out[0];

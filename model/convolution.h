@@ -13,5 +13,8 @@ int vit_convolution_infer(struct vit_op *op);
 /* cost() of both: every output takes the weights of one output channel. */
 void vit_convolution_cost(const struct vit_op *op, struct vit_cost *cost);
 
+/* reads() of both: pixels that no window reaches are not counted. */
+int64_t vit_convolution_reads(const struct vit_op *op, int input);
+
 /* The sizes that kernels take. */
 void vit_convolution_sizes(const struct vit_op *op, int64_t shape[VIT_CONV_SIZES]);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/elementwise.h"
 
+#include "model/access.h"
 #include "model/base/parallel.h"
 
 struct unary {
-    void (*kernel)(vit_real *y, const vit_real *x, int64_t n);
+    void (*kernel)(vit_real *y, const vit_real *x, int64_t n); /* NULL: names what it would touch */
+    struct vit_access *access;
     vit_real *y;
     const vit_real *x;
     int64_t n;
@@ -15,14 +17,32 @@ static void unary_piece(void *context, int64_t piece, int worker)
     const struct unary *job = context;
     (void)worker;
     int64_t begin = piece * VIT_PIECE_ELEMENTS, n = job->n - begin;
-    job->kernel(job->y + begin, job->x + begin, n < VIT_PIECE_ELEMENTS ? n : VIT_PIECE_ELEMENTS);
+    if (n > VIT_PIECE_ELEMENTS)
+        n = VIT_PIECE_ELEMENTS;
+    if (job->kernel)
+        job->kernel(job->y + begin, job->x + begin, n);
+    else
+        vit_access_zip(job->access, &(struct vit_zip){
+                                        .y = job->y + begin, .a = job->x + begin, .bytes = (size_t)n * sizeof *job->y});
+}
+
+static void unary(struct vit_parallel *pool, const struct vit_op *op, struct unary job)
+{
+    const struct vit_tensor *x = op->in[0];
+    job.y = op->out[0]->data;
+    job.x = x->data;
+    job.n = vit_numel(x);
+    vit_parallel_for(pool, vit_piece_count(job.n, VIT_PIECE_ELEMENTS), unary_piece, &job);
 }
 
 void vit_unary_forward(const struct vit_step *step, void (*kernel)(vit_real *y, const vit_real *x, int64_t n))
 {
-    const struct vit_tensor *x = step->op->in[0];
-    struct unary job = {.kernel = kernel, .y = step->op->out[0]->data, .x = x->data, .n = vit_numel(x)};
-    vit_parallel_for(step->pool, vit_piece_count(job.n, VIT_PIECE_ELEMENTS), unary_piece, &job);
+    unary(step->pool, step->op, (struct unary){.kernel = kernel});
+}
+
+void vit_unary_stream(const struct vit_step *step, struct vit_access *access)
+{
+    unary(NULL, step->op, (struct unary){.access = access});
 }
 
 int vit_broadcast_infer(struct vit_op *op)
@@ -73,7 +93,8 @@ static struct groups group_axes(const struct vit_tensor *a, const struct vit_ten
 
 struct broadcast {
     struct vit_broadcast_kernel kernel;
-    struct groups groups; /* innermost first; at least 2 */
+    struct vit_access *access; /* not NULL: names what the kernel would touch */
+    struct groups groups;      /* innermost first; at least 2 */
     vit_real *y;
     const vit_real *a, *b;
     int64_t rows;           /* in all */
@@ -92,6 +113,23 @@ static int64_t row_offset(const struct groups *g, int64_t row)
     return offset;
 }
 
+/* What one call of a kernel touches. */
+static void stream_rows(const struct broadcast *job, struct vit_zip zip, int64_t rows, bool scalars)
+{
+    const vit_real *b = zip.b;
+    if (scalars)
+        zip.b = NULL;
+    for (int64_t row = 0; row < rows; row++) {
+        if (scalars)
+            vit_access_read(job->access, b + row * job->groups.stride[1], sizeof *b);
+        else
+            zip.b = b + row * job->groups.stride[1];
+        vit_access_zip(job->access, &zip);
+        zip.y = (const char *)zip.y + zip.bytes;
+        zip.a = (const char *)zip.a + zip.bytes;
+    }
+}
+
 static void broadcast_piece(void *context, int64_t piece, int worker)
 {
     const struct broadcast *job = context;
@@ -106,16 +144,20 @@ static void broadcast_piece(void *context, int64_t piece, int worker)
     while (row < end) {
         int64_t rest = g->dim[1] - row % g->dim[1], count = rest < end - row ? rest : end - row;
         int64_t at = row * g->dim[0] + begin, b_at = row_offset(g, row) + begin * g->stride[0];
-        (g->stride[0] ? job->kernel.rows : job->kernel.scalars)(job->y + at, job->a + at, job->b + b_at, count, n,
-                                                                g->stride[1]);
+        bool scalars = !g->stride[0];
+        vit_real *y = job->y + at;
+        const vit_real *a = job->a + at, *b = job->b + b_at;
+        if (job->access)
+            stream_rows(job, (struct vit_zip){.y = y, .a = a, .b = b, .bytes = (size_t)n * sizeof *y}, count, scalars);
+        else
+            (scalars ? job->kernel.scalars : job->kernel.rows)(y, a, b, count, n, g->stride[1]);
         row += count;
     }
 }
 
-void vit_broadcast_forward(const struct vit_step *step, struct vit_broadcast_kernel kernel)
+static void broadcast(struct vit_parallel *pool, const struct vit_op *op, struct broadcast job)
 {
-    const struct vit_op *op = step->op;
-    struct broadcast job = {.kernel = kernel, .groups = group_axes(op->in[0], op->in[1])};
+    job.groups = group_axes(op->in[0], op->in[1]);
     struct groups *g = &job.groups;
     while (g->n < 2)
         g->dim[g->n++] = 1;
@@ -127,5 +169,15 @@ void vit_broadcast_forward(const struct vit_step *step, struct vit_broadcast_ker
         job.rows *= g->dim[i];
     job.rows_per_piece = vit_piece_rows(g->dim[0]);
     job.chunks = vit_piece_count(g->dim[0], VIT_PIECE_ELEMENTS);
-    vit_parallel_for(step->pool, vit_piece_count(job.rows, job.rows_per_piece) * job.chunks, broadcast_piece, &job);
+    vit_parallel_for(pool, vit_piece_count(job.rows, job.rows_per_piece) * job.chunks, broadcast_piece, &job);
+}
+
+void vit_broadcast_forward(const struct vit_step *step, struct vit_broadcast_kernel kernel)
+{
+    broadcast(step->pool, step->op, (struct broadcast){.kernel = kernel});
+}
+
+void vit_broadcast_stream(const struct vit_step *step, struct vit_access *access)
+{
+    broadcast(NULL, step->op, (struct broadcast){.access = access});
 }

@@ -4,6 +4,8 @@
 
 #include "model/plan.h"
 
+struct vit_access;
+
 /* Elements of one piece: some 10 us of memory-bound work. */
 enum { VIT_PIECE_ELEMENTS = 32768 };
 
@@ -20,6 +22,7 @@ static inline int64_t vit_piece_count(int64_t items, int64_t per_piece)
 
 /* out[0] = kernel(in[0]), element by element. */
 void vit_unary_forward(const struct vit_step *step, void (*kernel)(vit_real *y, const vit_real *x, int64_t n));
+void vit_unary_stream(const struct vit_step *step, struct vit_access *access);
 
 /* infer() of kinds whose second input is broadcast: dims right-aligned to the first's, each equal or 1. */
 int vit_broadcast_infer(struct vit_op *op);
@@ -31,3 +34,4 @@ struct vit_broadcast_kernel {
 };
 
 void vit_broadcast_forward(const struct vit_step *step, struct vit_broadcast_kernel kernel);
+void vit_broadcast_stream(const struct vit_step *step, struct vit_access *access);

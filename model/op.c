@@ -37,6 +37,28 @@ const char *vit_role_name(enum vit_role role)
     return name[role];
 }
 
+/* Views of one tensor that begin at the same element and are equally long. */
+static bool same_memory(const struct vit_tensor *a, const struct vit_tensor *b)
+{
+    int64_t difference = 0;
+    if (vit_owner(a) != vit_owner(b) || vit_numel(a) != vit_numel(b))
+        return false;
+    for (const struct vit_tensor *t = a; t->base; t = t->base)
+        difference += t->base_offset;
+    for (const struct vit_tensor *t = b; t->base; t = t->base)
+        difference -= t->base_offset;
+    return difference == 0;
+}
+
+/* Whether an input before input i has the same elements. */
+static bool is_repeated(const struct vit_op *op, int i)
+{
+    bool repeated = false;
+    for (int k = 0; k < i && !repeated; k++)
+        repeated = same_memory(op->in[k], op->in[i]);
+    return repeated;
+}
+
 struct vit_cost vit_op_cost(const struct vit_op *op)
 {
     const struct vit_op_def *def = vit_op_table[op->kind];
@@ -44,6 +66,8 @@ struct vit_cost vit_op_cost(const struct vit_op *op)
     if (def->cost)
         def->cost(op, &cost);
     for (int i = 0; i < op->n_in; i++) {
+        if (is_repeated(op, i))
+            continue;
         enum vit_space space = vit_owner(op->in[i])->space;
         int64_t elements = def->reads ? def->reads(op, i) : vit_numel(op->in[i]);
         int64_t bytes = elements * (int64_t)sizeof(vit_real);

@@ -98,7 +98,8 @@ struct vit_op {
 /* Cost of one forward of one operator, from shapes alone.
  * macs: multiply-accumulates of convolutions, linears and matrix products (the paper's "FLOPs").
  * flops = 2 * macs + one per other arithmetic result; an exponential, division or square root counts as one.
- * Bytes are compulsory: every element that is needed is read once, every element of an output written once. */
+ * Bytes are compulsory: every element that is needed is read once, every element of an output written once
+ * (probes/README.md, "Compulsory bytes"). */
 struct vit_cost {
     int64_t macs, flops;
     int64_t read_weight_bytes;     /* parameters, buffers, constants, derived weights */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/strided_copy.h"
 
+#include "model/access.h"
 #include "model/base/parallel.h"
 #include "model/kernel_set.h"
+#include "model/kernels/transpose_stream.h"
 
 /* Elements in one call of a kernel and in one piece of work: some 10 us of copying, and a part of the L2 cache. */
 enum { UNIT_ELEMENTS = 16384, PIECE_ELEMENTS = 2 * UNIT_ELEMENTS, LINE_ELEMENTS = 64 / (int)sizeof(vit_real) };
@@ -16,7 +18,8 @@ struct box {
 };
 
 struct plan {
-    struct box box; /* axes merged; the last is contiguous in both, or the last two are transposed */
+    struct vit_access *access; /* not NULL: names what would be touched */
+    struct box box;            /* axes merged; the last is contiguous in both, or the last two are transposed */
     bool transposed;
     int split;              /* axis cut into chunks; axes before it are walked through, those behind it stay whole */
     int64_t chunk, n_chunk; /* length of a chunk, chunks in the axis */
@@ -96,6 +99,27 @@ static void cut(struct plan *p)
     p->units_per_piece = (PIECE_ELEMENTS + p->chunk * inner - 1) / (p->chunk * inner);
 }
 
+static void transpose(struct vit_access *access, const struct vit_transpose *t)
+{
+    if (access)
+        vit_transpose_stream(access, t);
+    else
+        vit_kernels()->transpose(t->y, t->x, (int64_t[2]){t->rows, t->columns}, t->y_stride, t->x_stride);
+}
+
+static void copy_runs(struct vit_access *access, const struct box *at, const int64_t n[3])
+{
+    if (!access) {
+        vit_kernels()->copy_runs(at->y, at->x, n, at->y_stride, at->x_stride);
+        return;
+    }
+    for (int64_t i = 0; i < n[0]; i++)
+        for (int64_t k = 0; k < n[1]; k++)
+            vit_access_zip(access, &(struct vit_zip){.y = at->y + i * at->y_stride[0] + k * at->y_stride[1],
+                                                     .a = at->x + i * at->x_stride[0] + k * at->x_stride[1],
+                                                     .bytes = (size_t)n[2] * sizeof *at->y});
+}
+
 /* The part of the box from `axis` inwards, with `count` items of that axis. */
 static void copy_inner(const struct plan *p, int axis, int64_t count, const struct box *at)
 {
@@ -104,20 +128,24 @@ static void copy_inner(const struct plan *p, int axis, int64_t count, const stru
     if (p->transposed && axis == last - 1) {
         bool rows_first = box->x_stride[last] == 1; /* rows of x are the items of axis last - 1 */
         int row = rows_first ? last - 1 : last, column = rows_first ? last : last - 1;
-        vit_kernels()->transpose(
-            at->y, at->x, (int64_t[2]){rows_first ? count : box->dim[row], rows_first ? box->dim[column] : count},
-            box->y_stride[column], box->x_stride[row]);
+        transpose(p->access, &(struct vit_transpose){.y = at->y,
+                                                     .x = at->x,
+                                                     .rows = rows_first ? count : box->dim[row],
+                                                     .columns = rows_first ? box->dim[column] : count,
+                                                     .y_stride = box->y_stride[column],
+                                                     .x_stride = box->x_stride[row]});
         return;
     }
     if (!p->transposed && axis >= last - 2) {
-        int64_t n[3] = {1, 1, 1}, y_stride[2] = {0, 0}, x_stride[2] = {0, 0};
+        struct box runs = {.y = at->y, .x = at->x};
+        int64_t n[3] = {1, 1, 1};
         for (int a = axis; a <= last; a++)
             n[a - last + 2] = a == axis ? count : box->dim[a];
         for (int a = axis; a < last; a++) {
-            y_stride[a - last + 2] = box->y_stride[a];
-            x_stride[a - last + 2] = box->x_stride[a];
+            runs.y_stride[a - last + 2] = box->y_stride[a];
+            runs.x_stride[a - last + 2] = box->x_stride[a];
         }
-        vit_kernels()->copy_runs(at->y, at->x, n, y_stride, x_stride);
+        copy_runs(p->access, &runs, n);
         return;
     }
     struct box item = *at;
@@ -148,9 +176,9 @@ static void copy_piece(void *context, int64_t piece, int worker)
     }
 }
 
-void vit_strided_copy(struct vit_parallel *pool, const struct vit_strided_copy *copy)
+void vit_strided_copy(struct vit_parallel *pool, struct vit_access *access, const struct vit_strided_copy *copy)
 {
-    struct plan p = {.box = merge_axes(copy)};
+    struct plan p = {.access = access, .box = merge_axes(copy)};
     struct box *box = &p.box;
     int last = box->ndim - 1;
     bool runs = box->ndim > 0 && box->x_stride[last] == 1 && box->y_stride[last] == 1;
@@ -162,7 +190,7 @@ void vit_strided_copy(struct vit_parallel *pool, const struct vit_strided_copy *
         box->ndim++;
     }
     cut(&p);
-    vit_parallel_for(pool, (p.units + p.units_per_piece - 1) / p.units_per_piece, copy_piece, &p);
+    vit_parallel_for(access ? NULL : pool, (p.units + p.units_per_piece - 1) / p.units_per_piece, copy_piece, &p);
 }
 
 void vit_dense_strides(const struct vit_tensor *tensor, int64_t stride[VIT_MAX_DIMS])
@@ -174,7 +202,7 @@ void vit_dense_strides(const struct vit_tensor *tensor, int64_t stride[VIT_MAX_D
     }
 }
 
-void vit_box_copy(struct vit_parallel *pool, const struct vit_box_copy *box)
+void vit_box_copy(struct vit_parallel *pool, struct vit_access *access, const struct vit_box_copy *box)
 {
     struct vit_strided_copy copy = {.y = box->y->data, .x = box->x->data, .ndim = box->y->ndim};
     vit_dense_strides(box->y, copy.y_stride);
@@ -189,5 +217,5 @@ void vit_box_copy(struct vit_parallel *pool, const struct vit_box_copy *box)
     for (int a = 0; a < copy.ndim; a++)
         if (copy.dim[a] == 0)
             return;
-    vit_strided_copy(pool, &copy);
+    vit_strided_copy(pool, access, &copy);
 }

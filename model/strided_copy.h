@@ -5,6 +5,7 @@
 
 #include "model/tensor.h"
 
+struct vit_access;
 struct vit_parallel;
 
 /* y[sum i_a * y_stride[a]] = x[sum i_a * x_stride[a]] for all i_a < dim[a]; strides in elements. Axes stand in the
@@ -16,8 +17,9 @@ struct vit_strided_copy {
     int64_t dim[VIT_MAX_DIMS], y_stride[VIT_MAX_DIMS], x_stride[VIT_MAX_DIMS];
 };
 
-/* Allocates nothing. */
-void vit_strided_copy(struct vit_parallel *pool, const struct vit_strided_copy *copy);
+/* access NULL: copies, shared out over pool; else copies nothing and names what one thread would touch. Allocates
+ * nothing. */
+void vit_strided_copy(struct vit_parallel *pool, struct vit_access *access, const struct vit_strided_copy *copy);
 
 /* Strides of a dense row-major tensor. */
 void vit_dense_strides(const struct vit_tensor *tensor, int64_t stride[VIT_MAX_DIMS]);
@@ -30,4 +32,4 @@ struct vit_box_copy {
     int64_t y_start[VIT_MAX_DIMS], x_start[VIT_MAX_DIMS]; /* its first corner on each side */
 };
 
-void vit_box_copy(struct vit_parallel *pool, const struct vit_box_copy *box);
+void vit_box_copy(struct vit_parallel *pool, struct vit_access *access, const struct vit_box_copy *box);

@@ -3,6 +3,8 @@
  */
 #pragma once
 
+#include "model/base/real.h"
+
 #include <stdint.h>
 
 enum {
@@ -52,6 +54,16 @@ static inline int64_t vit_depthwise_batch(const int64_t *shape)
     const int64_t planes = ELEMENTS / (vit_phases_size(shape) + vit_phase_outputs(shape));
     return planes < 1 ? 1 : planes > PLANES ? PLANES : planes;
 }
+
+/* What depthwise_planes takes. */
+struct vit_depthwise {
+    vit_real *y;            /* (planes, out height, out width) */
+    const vit_real *x;      /* (planes, height, width) */
+    const vit_real *weight; /* (planes, kernel, kernel) */
+    const vit_real *bias;   /* (planes) or NULL */
+    vit_real *scratch;      /* vit_depthwise_scratch(shape) elements */
+    const int64_t *shape;   /* VIT_CONV_CHANNELS: planes; kernel <= 7 */
+};
 
 /* Elements of scratch for depthwise_planes. */
 static inline int64_t vit_depthwise_scratch(const int64_t *shape)

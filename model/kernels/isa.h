@@ -11,6 +11,8 @@
 #define VIT_PASTE(name, isa) VIT_PASTE_AGAIN(name, isa)
 #define VIT_KERNEL_NAME(name) VIT_PASTE(name, VIT_ISA)
 
+struct vit_access;        /* model/access.h */
+struct vit_depthwise;     /* model/kernels/conv_shape.h */
 struct vit_layer_norm;    /* model/kernels/layer_norm.h */
 struct vit_panel_product; /* model/kernels/panel.h */
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* panel_pack.c - the right side of a matrix product as panels (k, VIT_PANEL) for panel_product: from a matrix, from a
  * transposed matrix, or from the windows of a convolution. Columns behind the last are zero. */
+#include "model/access.h"
 #include "model/kernels/conv_shape.h"
 #include "model/kernels/isa.h"
 #include "model/kernels/panel.h"
 #include "model/kernels/short_copy.h"
+#include "model/kernels/transpose_stream.h"
 
 #include <stdbool.h>
 
@@ -13,6 +15,12 @@ static inline void clear(vit_real *panel, int64_t k, int64_t n)
     for (int64_t i = 0; i < k && n < VIT_PANEL; i++)
         for (int64_t j = n; j < VIT_PANEL; j++)
             panel[i * VIT_PANEL + j] = 0;
+}
+
+static void stream_clear(struct vit_access *access, vit_real *panel, int64_t k, int64_t n)
+{
+    for (int64_t i = 0; i < k && n < VIT_PANEL; i++)
+        vit_access_write(access, panel + i * VIT_PANEL + n, (size_t)(VIT_PANEL - n) * sizeof(vit_real));
 }
 
 /* panel (k, VIT_PANEL), b (k, n; ldb): n <= VIT_PANEL columns. */
@@ -24,12 +32,31 @@ void VIT_KERNEL_NAME(panel_rows)(vit_real *panel, const vit_real *b, int64_t ldb
     clear(panel, k, n);
 }
 
+void VIT_KERNEL_NAME(panel_rows_stream)(struct vit_access *access, vit_real *panel, const vit_real *b, int64_t ldb,
+                                        const int64_t size[2])
+{
+    const int64_t k = size[0], n = size[1];
+    for (int64_t i = 0; i < k; i++)
+        vit_access_zip(
+            access,
+            &(struct vit_zip){.y = panel + i * VIT_PANEL, .a = b + i * ldb, .bytes = (size_t)n * sizeof(vit_real)});
+    stream_clear(access, panel, k, n);
+}
+
 /* panel (k, VIT_PANEL), b (n, k; ldb), the transposed right side. */
 void VIT_KERNEL_NAME(panel_columns)(vit_real *panel, const vit_real *b, int64_t ldb, const int64_t size[2])
 {
     const int64_t k = size[0], n = size[1];
     VIT_KERNEL_NAME(transpose)(panel, b, (const int64_t[]){n, k}, VIT_PANEL, ldb);
     clear(panel, k, n);
+}
+
+void VIT_KERNEL_NAME(panel_columns_stream)(struct vit_access *access, vit_real *panel, const vit_real *b, int64_t ldb,
+                                           const int64_t size[2])
+{
+    const int64_t k = size[0], n = size[1];
+    vit_transpose_stream(access, &(struct vit_transpose){panel, b, n, k, VIT_PANEL, ldb});
+    stream_clear(access, panel, k, n);
 }
 
 /* Neighbouring outputs of one row of one image: columns [start, start + length) of the panel. */
@@ -117,36 +144,79 @@ static void copy_column(const struct column *c)
         copy_channels(c, c->stride);
 }
 
-/* Windows that touch but do not overlap: a row of the input holds the rows of its windows one after the other. */
-static void copy_patches(vit_real *to, const struct run *run, int64_t ky, const int64_t *shape)
+/* What copy_channels touches: in each channel zeros, then the elements, to neighbouring places of one row. */
+static void stream_column(struct vit_access *access, const struct column *c)
 {
-    const int64_t kernel = shape[VIT_CONV_KERNEL], width = shape[VIT_CONV_WIDTH];
-    const vit_real *from = run->image + (run->y + ky) * width + run->x;
-    for (int64_t channel = 0; channel < shape[VIT_CONV_CHANNELS]; channel++) {
-        VIT_KERNEL_NAME(transpose)(to, from, (const int64_t[]){run->length, kernel}, VIT_PANEL, kernel);
-        to += kernel * kernel * VIT_PANEL;
-        from += shape[VIT_CONV_HEIGHT] * width;
+    vit_real *to = c->to;
+    const vit_real *from = c->from;
+    const int64_t n = c->end - c->first;
+    const bool dense = c->stride == 1 || (c->stride == 2 && n >= 4); /* by vectors, with what lies between */
+    for (int64_t channel = 0; channel < c->channels; channel++, to += c->to_step) {
+        if (n > 0 && dense)
+            vit_access_read(access, from, (size_t)((n - 1) * c->stride + 1) * sizeof(vit_real));
+        for (int64_t i = 0; i < n && !dense; i++)
+            vit_access_read(access, from + i * c->stride, sizeof(vit_real));
+        vit_access_write(access, to, (size_t)c->length * sizeof(vit_real));
+        from = n > 0 ? from + c->from_step : from;
     }
+}
+
+struct windows {
+    vit_real *panel;
+    const vit_real *x;
+    const int64_t *shape, *range;
+    struct vit_access *access; /* NULL: copy; else name what the copies touch */
+};
+
+/* Windows that touch but do not overlap: a row of the input holds the rows of its windows one after the other. */
+static void copy_patches(const struct windows *w, vit_real *to, const struct run *run, int64_t ky)
+{
+    const int64_t kernel = w->shape[VIT_CONV_KERNEL], width = w->shape[VIT_CONV_WIDTH];
+    const int64_t n[2] = {run->length, kernel};
+    const vit_real *from = run->image + (run->y + ky) * width + run->x;
+    for (int64_t channel = 0; channel < w->shape[VIT_CONV_CHANNELS]; channel++) {
+        if (w->access)
+            vit_transpose_stream(w->access, &(struct vit_transpose){to, from, n[0], n[1], VIT_PANEL, kernel});
+        else
+            VIT_KERNEL_NAME(transpose)(to, from, n, VIT_PANEL, kernel);
+        to += kernel * kernel * VIT_PANEL;
+        from += w->shape[VIT_CONV_HEIGHT] * width;
+    }
+}
+
+static void copy_runs(const struct windows *w)
+{
+    struct run run[VIT_PANEL];
+    const int runs = find_runs(run, w->x, w->shape, w->range);
+    const int64_t kernel = w->shape[VIT_CONV_KERNEL];
+    const bool patches = kernel == w->shape[VIT_CONV_STRIDE] && kernel > 2 && w->shape[VIT_CONV_PAD] == 0;
+    for (int r = 0; r < runs; r++)
+        for (int64_t ky = 0; ky < kernel; ky++) {
+            vit_real *to = w->panel + ky * kernel * VIT_PANEL + run[r].start;
+            if (patches)
+                copy_patches(w, to, &run[r], ky);
+            for (int64_t kx = 0; !patches && kx < kernel; kx++) {
+                struct column column = make_column(&run[r], ky, kx, w->shape);
+                column.to = to + kx * VIT_PANEL;
+                if (w->access)
+                    stream_column(w->access, &column);
+                else
+                    copy_column(&column);
+            }
+        }
 }
 
 /* panel (channels * kernel * kernel, VIT_PANEL): windows of x (images, channels, height, width) for the outputs
  * [range[0], range[0] + range[1]), counted through images, rows, columns. */
 void VIT_KERNEL_NAME(panel_windows)(vit_real *panel, const vit_real *x, const int64_t *shape, const int64_t range[2])
 {
-    struct run run[VIT_PANEL];
-    const int runs = find_runs(run, x, shape, range);
-    const int64_t kernel = shape[VIT_CONV_KERNEL];
-    const bool patches = kernel == shape[VIT_CONV_STRIDE] && kernel > 2 && shape[VIT_CONV_PAD] == 0;
-    for (int r = 0; r < runs; r++)
-        for (int64_t ky = 0; ky < kernel; ky++) {
-            vit_real *to = panel + ky * kernel * VIT_PANEL + run[r].start;
-            if (patches)
-                copy_patches(to, &run[r], ky, shape);
-            for (int64_t kx = 0; !patches && kx < kernel; kx++) {
-                struct column column = make_column(&run[r], ky, kx, shape);
-                column.to = to + kx * VIT_PANEL;
-                copy_column(&column);
-            }
-        }
-    clear(panel, shape[VIT_CONV_CHANNELS] * kernel * kernel, range[1]);
+    copy_runs(&(struct windows){.panel = panel, .x = x, .shape = shape, .range = range});
+    clear(panel, shape[VIT_CONV_CHANNELS] * shape[VIT_CONV_KERNEL] * shape[VIT_CONV_KERNEL], range[1]);
+}
+
+void VIT_KERNEL_NAME(panel_windows_stream)(struct vit_access *access, vit_real *panel, const vit_real *x,
+                                           const int64_t *shape, const int64_t range[2])
+{
+    copy_runs(&(struct windows){panel, x, shape, range, access});
+    stream_clear(access, panel, shape[VIT_CONV_CHANNELS] * shape[VIT_CONV_KERNEL] * shape[VIT_CONV_KERNEL], range[1]);
 }

@@ -2,6 +2,7 @@
 /* panel_product.c - C (m, n) = A (m, k) B (k, n) for one panel of B: n <= VIT_PANEL columns, packed as (k, VIT_PANEL).
  * A tile of C stays in registers over the whole k: TILE_ROWS rows of three vectors. A is read where it lies, one
  * element broadcast at a time, so both of its orders are equally good. */
+#include "model/access.h"
 #include "model/kernels/isa.h"
 #include "model/kernels/panel.h"
 #include "model/kernels/vector_lanes.h"
@@ -95,25 +96,97 @@ static void multiply_tile_3(const struct tile *t)
     multiply_tile(t, 3);
 }
 
+enum { TILE_COLUMNS = TILE_VECTORS * VIT_LANES };
+
+static int vectors_of(const struct tile *t)
+{
+    return (t->n + VIT_LANES - 1) / VIT_LANES;
+}
+
+/* The tile whose first element of C is (i, j). */
+static struct tile make_tile(const struct vit_panel_product *p, int64_t i, int64_t j)
+{
+    struct tile t = {.c = p->c + i * p->ldc + j,
+                     .ldc = p->ldc,
+                     .a_column = p->a_column,
+                     .panel = p->panel + j,
+                     .row_bias = p->row_bias ? p->row_bias + i : NULL,
+                     .column_bias = p->column_bias ? p->column_bias + j : NULL,
+                     .m = (int)(p->m - i < TILE_ROWS ? p->m - i : TILE_ROWS),
+                     .n = (int)(p->n - j < TILE_COLUMNS ? p->n - j : TILE_COLUMNS),
+                     .k = p->k};
+    for (int r = 0; r < TILE_ROWS; r++)
+        t.row[r] = p->a + (i + (r < t.m ? r : t.m - 1)) * p->a_row;
+    return t;
+}
+
 void VIT_KERNEL_NAME(panel_product)(const struct vit_panel_product *p)
 {
-    enum { TILE = TILE_VECTORS * VIT_LANES };
     static void (*const multiply[])(const struct tile *) = {multiply_tile_1, multiply_tile_2, multiply_tile_3};
-    for (int64_t j = 0; j < p->n; j += TILE) {
-        int columns = (int)(p->n - j < TILE ? p->n - j : TILE);
+    for (int64_t j = 0; j < p->n; j += TILE_COLUMNS) {
         for (int64_t i = 0; i < p->m; i += TILE_ROWS) {
-            struct tile t = {.c = p->c + i * p->ldc + j,
-                             .ldc = p->ldc,
-                             .a_column = p->a_column,
-                             .panel = p->panel + j,
-                             .row_bias = p->row_bias ? p->row_bias + i : NULL,
-                             .column_bias = p->column_bias ? p->column_bias + j : NULL,
-                             .m = (int)(p->m - i < TILE_ROWS ? p->m - i : TILE_ROWS),
-                             .n = columns,
-                             .k = p->k};
-            for (int r = 0; r < TILE_ROWS; r++)
-                t.row[r] = p->a + (i + (r < t.m ? r : t.m - 1)) * p->a_row;
-            multiply[(columns - 1) / VIT_LANES](&t);
+            struct tile t = make_tile(p, i, j);
+            multiply[vectors_of(&t) - 1](&t);
+        }
+    }
+}
+
+/* What multiply_tile reads in steps [k, k + steps) of the panel, and of A. */
+static void stream_panel(struct vit_access *access, const struct tile *t, int64_t k, int64_t steps)
+{
+    const size_t row = (size_t)vectors_of(t) * VIT_VECTOR_BYTES;
+    if (row == VIT_PANEL * sizeof(vit_real))
+        vit_access_read(access, t->panel + k * VIT_PANEL, (size_t)steps * row);
+    else
+        for (int64_t i = k; i < k + steps; i++)
+            vit_access_read(access, t->panel + i * VIT_PANEL, row);
+}
+
+static void stream_a(struct vit_access *access, const struct tile *t, int64_t k, int64_t steps)
+{
+    if (steps == 1 && t->m > 1 && t->row[1] == t->row[0] + 1) {
+        vit_access_read(access, t->row[0] + k * t->a_column, (size_t)t->m * sizeof(vit_real));
+        return;
+    }
+    for (int i = 0; i < t->m; i++)
+        vit_access_read(access, t->row[i] + k * t->a_column, (size_t)steps * sizeof(vit_real));
+}
+
+static void stream_store(struct vit_access *access, const struct tile *t)
+{
+    const size_t row = (size_t)t->n * sizeof(vit_real);
+    if (t->column_bias)
+        vit_access_read(access, t->column_bias, row);
+    for (int i = 0; i < t->m; i++) {
+        if (t->row_bias)
+            vit_access_read(access, t->row_bias + i, sizeof(vit_real));
+        vit_access_write(access, t->c + i * t->ldc, row);
+    }
+}
+
+/* A line of each row of A serves some steps, in which each row is touched after every row of the panel: named at the
+ * first and the last step, so that their place among the lines used last is right also where they share a set. */
+static void stream_tile(struct vit_access *access, const struct tile *t)
+{
+    const int64_t most = t->a_column == 1 ? VIT_LINE_BYTES / (int64_t)sizeof(vit_real) : 1;
+    for (int64_t k = 0; k < t->k; k += most) {
+        const int64_t steps = t->k - k < most ? t->k - k : most;
+        stream_panel(access, t, k, 1);
+        stream_a(access, t, k, steps);
+        if (steps > 1) {
+            stream_panel(access, t, k + 1, steps - 1);
+            stream_a(access, t, k, steps);
+        }
+    }
+    stream_store(access, t);
+}
+
+void VIT_KERNEL_NAME(panel_product_stream)(struct vit_access *access, const struct vit_panel_product *p)
+{
+    for (int64_t j = 0; j < p->n; j += TILE_COLUMNS) {
+        for (int64_t i = 0; i < p->m; i += TILE_ROWS) {
+            struct tile t = make_tile(p, i, j);
+            stream_tile(access, &t);
         }
     }
 }

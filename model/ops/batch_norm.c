@@ -3,6 +3,7 @@
  * y = x * scale + shift with scale = weight / sqrt(running_var + eps), shift = bias - running_mean * scale.
  * x, y: (B, C), (B, C, L) or (B, C, H, W); weight, bias, running_mean, running_var: (C); attribute: eps.
  * FLOPs: 2 per element and 5 per channel. */
+#include "model/access.h"
 #include "model/base/parallel.h"
 #include "model/elementwise.h"
 #include "model/kernel_set.h"
@@ -10,6 +11,7 @@
 #include <math.h>
 
 struct job {
+    struct vit_access *access; /* not NULL: names what would be touched */
     vit_real *y;
     const vit_real *x;             /* (B, C, positions) */
     const vit_real *scale, *shift; /* (C) */
@@ -49,6 +51,43 @@ static void affine_of(const struct vit_op *op, vit_real *affine)
     }
 }
 
+/* What affine_of touches. */
+static void stream_affine(struct vit_access *access, const struct vit_op *op, const vit_real *affine)
+{
+    const int64_t channels = op->in[0]->dim[1];
+    for (int64_t c = 0; c < channels; c += VIT_LINE_BYTES / (int)sizeof(vit_real)) {
+        const int64_t rest = (channels - c) * (int64_t)sizeof(vit_real);
+        const size_t part = rest < VIT_LINE_BYTES ? (size_t)rest : VIT_LINE_BYTES;
+        for (int i = 1; i < 5; i++)
+            vit_access_read(access, op->in[i]->data + c, part);
+        vit_access_write(access, affine + c, part);
+        vit_access_write(access, affine + channels + c, part);
+    }
+}
+
+/* What scale_shift_rows and scale_shift_columns touch. */
+static void stream_maps(const struct job *job, int64_t row, int64_t rows)
+{
+    struct vit_zip zip = {.bytes = (size_t)job->n * sizeof *job->y};
+    for (int64_t end = row + rows; row < end; row++) {
+        zip.y = job->y + row * job->n;
+        zip.a = job->x + row * job->n;
+        vit_access_read(job->access, job->scale + row % job->channels, sizeof *job->scale);
+        vit_access_read(job->access, job->shift + row % job->channels, sizeof *job->shift);
+        vit_access_zip(job->access, &zip);
+    }
+}
+
+static void stream_vectors(const struct job *job, int64_t row, int64_t rows)
+{
+    struct vit_zip zip = {.b = job->scale, .c = job->shift, .bytes = (size_t)job->n * sizeof *job->y};
+    for (int64_t end = row + rows; row < end; row++) {
+        zip.y = job->y + row * job->n;
+        zip.a = job->x + row * job->n;
+        vit_access_zip(job->access, &zip);
+    }
+}
+
 static void maps_piece(void *context, int64_t piece, int worker)
 {
     const struct job *job = context;
@@ -56,6 +95,10 @@ static void maps_piece(void *context, int64_t piece, int worker)
     int64_t row = piece * job->rows_per_piece, end = row + job->rows_per_piece;
     if (end > job->rows)
         end = job->rows;
+    if (job->access) {
+        stream_maps(job, row, end - row);
+        return;
+    }
     while (row < end) {
         int64_t channel = row % job->channels, rest = job->channels - channel;
         int64_t count = rest < end - row ? rest : end - row;
@@ -70,25 +113,43 @@ static void vectors_piece(void *context, int64_t piece, int worker)
     const struct job *job = context;
     (void)worker;
     int64_t row = piece * job->rows_per_piece, rest = job->rows - row;
-    vit_kernels()->scale_shift_columns(job->y + row * job->n, job->x + row * job->n, job->scale, job->shift,
-                                       rest < job->rows_per_piece ? rest : job->rows_per_piece, job->n);
+    int64_t rows = rest < job->rows_per_piece ? rest : job->rows_per_piece;
+    if (job->access)
+        stream_vectors(job, row, rows);
+    else
+        vit_kernels()->scale_shift_columns(job->y + row * job->n, job->x + row * job->n, job->scale, job->shift, rows,
+                                           job->n);
 }
 
-static void forward(const struct vit_step *step)
+static void walk(const struct vit_step *step, struct vit_access *access)
 {
     const struct vit_op *op = step->op;
     const struct vit_tensor *x = op->in[0];
     vit_real *affine = step->workspace;
-    affine_of(op, affine);
+    if (access)
+        stream_affine(access, op, affine);
+    else
+        affine_of(op, affine);
     int64_t channels = x->dim[1], maps = x->dim[0] * channels, positions = vit_numel(x) / maps;
     bool vectors = positions == 1;
-    struct job job = {.y = op->out[0]->data, .x = x->data, .scale = affine, .shift = affine + channels};
+    struct job job = {
+        .access = access, .y = op->out[0]->data, .x = x->data, .scale = affine, .shift = affine + channels};
     job.channels = channels;
     job.rows = vectors ? x->dim[0] : maps;
     job.n = vectors ? channels : positions;
     job.rows_per_piece = vit_piece_rows(job.n);
-    vit_parallel_for(step->pool, vit_piece_count(job.rows, job.rows_per_piece), vectors ? vectors_piece : maps_piece,
-                     &job);
+    vit_parallel_for(access ? NULL : step->pool, vit_piece_count(job.rows, job.rows_per_piece),
+                     vectors ? vectors_piece : maps_piece, &job);
+}
+
+static void forward(const struct vit_step *step)
+{
+    walk(step, NULL);
+}
+
+static void stream(const struct vit_step *step, struct vit_access *access)
+{
+    walk(step, access);
 }
 
 static void cost(const struct vit_op *op, struct vit_cost *c)
@@ -103,5 +164,7 @@ const struct vit_op_def vit_op_batch_norm = {
     .max_in = 5,
     .infer = infer,
     .cost = cost,
-    .cpu = (const struct vit_kernel[]){{.name = "scale_shift", .workspace = workspace, .forward = forward}, {0}},
+    .cpu =
+        (const struct vit_kernel[]){
+            {.name = "scale_shift", .workspace = workspace, .forward = forward, .stream = stream}, {0}},
 };

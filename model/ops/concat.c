@@ -43,7 +43,8 @@ static int infer(struct vit_op *op)
     return status;
 }
 
-static void forward(const struct vit_step *step)
+/* Copies, or names what that touches. */
+static void walk(const struct vit_step *step, struct vit_access *access)
 {
     const struct vit_op *op = step->op;
     int axis = op->attr.axis;
@@ -52,12 +53,22 @@ static void forward(const struct vit_step *step)
         copy.x = op->in[i];
         for (int a = 0; a < copy.y->ndim; a++)
             copy.dim[a] = a == axis ? copy.x->dim[a] : copy.y->dim[a];
-        vit_box_copy(step->pool, &copy);
+        vit_box_copy(step->pool, access, &copy);
         copy.y_start[axis] += copy.x->dim[axis];
     }
 }
 
-static const struct vit_kernel kernels[] = {{.name = "strided_copy", .forward = forward}, {0}};
+static void forward(const struct vit_step *step)
+{
+    walk(step, NULL);
+}
+
+static void stream(const struct vit_step *step, struct vit_access *access)
+{
+    walk(step, access);
+}
+
+static const struct vit_kernel kernels[] = {{.name = "strided_copy", .forward = forward, .stream = stream}, {0}};
 
 const struct vit_op_def vit_op_concat = {
     .name = "concat", .op_class = VIT_CLASS_MOVEMENT, .min_in = 2, .max_in = 8, .infer = infer, .cpu = kernels};

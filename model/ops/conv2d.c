@@ -8,6 +8,7 @@
  * outputs at a time are packed into scratch, where they stay while all of w passes; no full copy of the windows ever
  * exists: "panel_windows". "dots": one pixel of few images, each output a product of two rows. "openblas":
  * conv2d_blas.h. */
+#include "model/access.h"
 #include "model/base/parallel.h"
 #include "model/convolution.h"
 #include "model/conv2d_blas.h"
@@ -22,9 +23,10 @@ struct convolution {
     vit_real *y, *scratch;
     int64_t shape[VIT_CONV_SIZES];
     int64_t out_channels, k;
-    int64_t columns;        /* outputs of one channel over all images */
-    int64_t piece_columns;  /* a multiple of VIT_PANEL */
-    int64_t piece_channels; /* dots */
+    int64_t columns;           /* outputs of one channel over all images */
+    int64_t piece_columns;     /* a multiple of VIT_PANEL */
+    int64_t piece_channels;    /* dots */
+    struct vit_access *access; /* NULL: compute; else name what that touches */
 };
 
 static struct convolution describe(const struct vit_op *op)
@@ -63,6 +65,15 @@ static size_t workspace(const struct vit_op *op, int threads)
     return (size_t)threads * scratch_elements(&c) * sizeof(vit_real);
 }
 
+static void copy(const struct convolution *c, vit_real *to, const vit_real *from, int64_t n)
+{
+    const size_t bytes = (size_t)n * sizeof *to;
+    if (c->access)
+        vit_access_zip(c->access, &(struct vit_zip){.y = to, .a = from, .bytes = bytes});
+    else
+        memcpy(to, from, bytes);
+}
+
 /* y of `channels` channels from first: result (channels, VIT_PANEL) to the images that its columns belong to. */
 static void scatter(const struct convolution *c, const vit_real *result, const int64_t channel[2],
                     const int64_t range[2])
@@ -73,9 +84,25 @@ static void scatter(const struct convolution *c, const vit_real *result, const i
         const int64_t length = pixels - at < range[1] - column ? pixels - at : range[1] - column;
         vit_real *to = c->y + (image * c->out_channels + channel[0]) * pixels + at;
         for (int64_t o = 0; o < channel[1]; o++)
-            memcpy(to + o * pixels, result + o * VIT_PANEL + column, (size_t)length * sizeof *to);
+            copy(c, to + o * pixels, result + o * VIT_PANEL + column, length);
         column += length;
     }
+}
+
+static void pack(const struct convolution *c, vit_real *panel, const int64_t range[2])
+{
+    if (c->access)
+        vit_kernels()->panel_windows_stream(c->access, panel, c->x, c->shape, range);
+    else
+        vit_kernels()->panel_windows(panel, c->x, c->shape, range);
+}
+
+static void multiply(const struct convolution *c, const struct vit_panel_product *product)
+{
+    if (c->access)
+        vit_kernels()->panel_product_stream(c->access, product);
+    else
+        vit_kernels()->panel_product(product);
 }
 
 static void multiply_panel(const struct convolution *c, vit_real *panel, const int64_t range[2])
@@ -90,12 +117,12 @@ static void multiply_panel(const struct convolution *c, vit_real *panel, const i
                                         .row_bias = c->bias,
                                         .n = range[1],
                                         .k = c->k};
-    vit_kernels()->panel_windows(panel, c->x, c->shape, range);
+    pack(c, panel, range);
     if (at + range[1] <= pixels) {
         product.c = c->y + image * c->out_channels * pixels + at;
         product.ldc = pixels;
         product.m = c->out_channels;
-        vit_kernels()->panel_product(&product);
+        multiply(c, &product);
         return;
     }
     product.c = panel + c->k * VIT_PANEL;
@@ -104,7 +131,7 @@ static void multiply_panel(const struct convolution *c, vit_real *panel, const i
         product.a = c->w + first * c->k;
         product.row_bias = c->bias ? c->bias + first : NULL;
         product.m = channel[1];
-        vit_kernels()->panel_product(&product);
+        multiply(c, &product);
         scatter(c, product.c, channel, range);
     }
 }
@@ -119,11 +146,18 @@ static void multiply_piece(void *context, int64_t piece, int worker)
         multiply_panel(c, panel, (const int64_t[]){column, end - column < VIT_PANEL ? end - column : VIT_PANEL});
 }
 
-static void forward(const struct vit_step *step)
+static void panels_walk(const struct vit_step *step, struct vit_access *access)
 {
     struct convolution c = describe(step->op);
     c.scratch = step->workspace;
-    vit_parallel_for(step->pool, (c.columns + c.piece_columns - 1) / c.piece_columns, multiply_piece, &c);
+    c.access = access;
+    vit_parallel_for(access ? NULL : step->pool, (c.columns + c.piece_columns - 1) / c.piece_columns, multiply_piece,
+                     &c);
+}
+
+static void panels_forward(const struct vit_step *step)
+{
+    panels_walk(step, NULL);
 }
 
 static bool is_pixel_of_few_images(const struct vit_op *op)
@@ -138,24 +172,41 @@ static void dots_piece(void *context, int64_t piece, int worker)
     (void)worker;
     const struct convolution *c = context;
     const int64_t first = piece * c->piece_channels, left = c->out_channels - first;
-    const int64_t channels = left < c->piece_channels ? left : c->piece_channels;
-    for (int64_t image = 0; image < c->columns; image++)
-        vit_kernels()->dot_rows(c->y + image * c->out_channels + first, c->x + image * c->k, c->w + first * c->k,
-                                c->bias ? c->bias + first : NULL, (const int64_t[]){channels, c->k});
+    const int64_t size[2] = {left < c->piece_channels ? left : c->piece_channels, c->k};
+    const vit_real *w = c->w + first * c->k, *bias = c->bias ? c->bias + first : NULL;
+    for (int64_t image = 0; image < c->columns; image++) {
+        vit_real *y = c->y + image * c->out_channels + first;
+        const vit_real *x = c->x + image * c->k;
+        if (c->access)
+            vit_kernels()->dot_rows_stream(c->access, y, x, w, bias, size);
+        else
+            vit_kernels()->dot_rows(y, x, w, bias, size);
+    }
 }
 
-static void dots_forward(const struct vit_step *step)
+static void dots_walk(const struct vit_step *step, struct vit_access *access)
 {
     enum { PIECE_WEIGHTS = 100000 };
     struct convolution c = describe(step->op);
     c.piece_channels = c.k < PIECE_WEIGHTS ? PIECE_WEIGHTS / c.k : 1;
-    vit_parallel_for(step->pool, (c.out_channels + c.piece_channels - 1) / c.piece_channels, dots_piece, &c);
+    c.access = access;
+    vit_parallel_for(access ? NULL : step->pool, (c.out_channels + c.piece_channels - 1) / c.piece_channels, dots_piece,
+                     &c);
+}
+
+static void dots_forward(const struct vit_step *step)
+{
+    dots_walk(step, NULL);
 }
 
 static const struct vit_kernel kernels[] = {
-    {.name = "dots", .supports = is_pixel_of_few_images, .forward = dots_forward},
-    {.name = "panel_windows", .workspace = workspace, .forward = forward},
-    {.name = "openblas", .workspace = vit_conv2d_blas_workspace, .forward = vit_conv2d_blas_forward, .blas = true},
+    {.name = "dots", .supports = is_pixel_of_few_images, .forward = dots_forward, .stream = dots_walk},
+    {.name = "panel_windows", .workspace = workspace, .forward = panels_forward, .stream = panels_walk},
+    {.name = "openblas",
+     .workspace = vit_conv2d_blas_workspace,
+     .forward = vit_conv2d_blas_forward,
+     .stream = vit_conv2d_blas_stream,
+     .blas = true},
     {0}};
 
 const struct vit_op_def vit_op_conv2d = {.name = "conv2d",
@@ -165,4 +216,5 @@ const struct vit_op_def vit_op_conv2d = {.name = "conv2d",
                                          .outputs = 1,
                                          .infer = vit_convolution_infer,
                                          .cost = vit_convolution_cost,
-                                         .cpu = kernels};
+                                         .cpu = kernels,
+                                         .reads = vit_convolution_reads};

@@ -29,15 +29,26 @@ static int64_t reads(const struct vit_op *op, int input)
     return vit_numel(op->out[0]);
 }
 
-static void forward(const struct vit_step *step)
+/* Copies, or names what that touches. */
+static void walk(const struct vit_step *step, struct vit_access *access)
 {
     struct vit_box_copy copy = {.y = step->op->out[0], .x = step->op->in[0]};
     for (int a = 0; a < copy.y->ndim; a++)
         copy.dim[a] = copy.y->dim[a];
-    vit_box_copy(step->pool, &copy);
+    vit_box_copy(step->pool, access, &copy);
 }
 
-static const struct vit_kernel kernels[] = {{.name = "strided_copy", .forward = forward}, {0}};
+static void forward(const struct vit_step *step)
+{
+    walk(step, NULL);
+}
+
+static void stream(const struct vit_step *step, struct vit_access *access)
+{
+    walk(step, access);
+}
+
+static const struct vit_kernel kernels[] = {{.name = "strided_copy", .forward = forward, .stream = stream}, {0}};
 
 const struct vit_op_def vit_op_crop = {.name = "crop",
                                        .op_class = VIT_CLASS_MOVEMENT,

@@ -3,12 +3,14 @@
  * + v - pad] (zero outside x). x (B, C, H, W), w (C, 1, k, k), [bias (C)] -> y (B, C, Ho, Wo), Ho = (H + 2 pad - k) /
  * stride + 1. Attributes: kernel (1 to 7), stride, pad. MACs: B * C * Ho * Wo * k * k; FLOPs: 2 MACs + one per output
  * with a bias. The arithmetic is in model/kernels/depthwise.c. */
+#include "model/access.h"
 #include "model/base/parallel.h"
 #include "model/convolution.h"
 #include "model/kernel_set.h"
 #include "model/plan.h"
 
 struct planes {
+    struct vit_access *access; /* not NULL: names what would be touched */
     const vit_real *x, *w, *bias;
     vit_real *y, *scratch;
     int64_t shape[VIT_CONV_SIZES];
@@ -59,21 +61,40 @@ static void convolve_piece(void *context, int64_t piece, int worker)
     for (int64_t plane = piece * p->piece; plane < end;) {
         const int64_t channel = plane % p->channels, left = p->channels - channel;
         shape[VIT_CONV_CHANNELS] = left < end - plane ? left : end - plane;
-        vit_kernels()->depthwise_planes(p->y + plane * out_plane, p->x + plane * in_plane, p->w + channel * taps,
-                                        p->bias ? p->bias + channel : NULL,
-                                        p->scratch + (size_t)worker * scratch_elements(p), shape);
+        const struct vit_depthwise part = {.y = p->y + plane * out_plane,
+                                           .x = p->x + plane * in_plane,
+                                           .weight = p->w + channel * taps,
+                                           .bias = p->bias ? p->bias + channel : NULL,
+                                           .scratch = p->scratch + (size_t)worker * scratch_elements(p),
+                                           .shape = shape};
+        if (p->access)
+            vit_kernels()->depthwise_planes_stream(p->access, &part);
+        else
+            vit_kernels()->depthwise_planes(&part);
         plane += shape[VIT_CONV_CHANNELS];
     }
 }
 
-static void forward(const struct vit_step *step)
+static void walk(const struct vit_step *step, struct vit_access *access)
 {
     struct planes p = describe(step->op);
+    p.access = access;
     p.scratch = step->workspace;
-    vit_parallel_for(step->pool, (p.total + p.piece - 1) / p.piece, convolve_piece, &p);
+    vit_parallel_for(access ? NULL : step->pool, (p.total + p.piece - 1) / p.piece, convolve_piece, &p);
 }
 
-static const struct vit_kernel kernels[] = {{.name = "padded_planes", .workspace = workspace, .forward = forward}, {0}};
+static void forward(const struct vit_step *step)
+{
+    walk(step, NULL);
+}
+
+static void stream(const struct vit_step *step, struct vit_access *access)
+{
+    walk(step, access);
+}
+
+static const struct vit_kernel kernels[] = {
+    {.name = "padded_planes", .workspace = workspace, .forward = forward, .stream = stream}, {0}};
 
 const struct vit_op_def vit_op_depthwise_conv2d = {.name = "depthwise_conv2d",
                                                    .op_class = VIT_CLASS_CONV,
@@ -82,4 +103,5 @@ const struct vit_op_def vit_op_depthwise_conv2d = {.name = "depthwise_conv2d",
                                                    .outputs = 1,
                                                    .infer = vit_convolution_infer,
                                                    .cost = vit_convolution_cost,
-                                                   .cpu = kernels};
+                                                   .cpu = kernels,
+                                                   .reads = vit_convolution_reads};

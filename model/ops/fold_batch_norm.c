@@ -6,6 +6,7 @@
  * = w.dim[1]. in: w, weight, bias, mean, var (C), [b (w.dim[0])]. out: w' with w's shape, b' (w.dim[0]). Sums are kept
  * in double: the result is rounded once. FLOPs: 3C for s, one per element of w', then axis 0: 3C (2C without b); axis
  * 1: 2C + 2NK (+ N with b). */
+#include "model/access.h"
 #include "model/base/status.h"
 #include "model/op.h"
 #include "model/plan.h"
@@ -81,6 +82,52 @@ static void fold_preceding(const struct vit_op *op, double *sum /* (N) */)
         op->out[1]->data[n] = (vit_real)sum[n];
 }
 
+/* The four numbers of a channel. */
+static void stream_channel(struct vit_access *access, const struct vit_op *op, int64_t channel)
+{
+    for (int i = WEIGHT; i <= VAR; i++)
+        vit_access_read(access, op->in[i]->data + channel, sizeof(vit_real));
+}
+
+static void stream_following(const struct vit_op *op, struct vit_access *access)
+{
+    const struct vit_tensor *w = op->in[W];
+    const int64_t row = vit_numel(w) / w->dim[0];
+    struct vit_zip zip = {.bytes = (size_t)row * sizeof *w->data};
+    for (int64_t o = 0; o < w->dim[0]; o++) {
+        stream_channel(access, op, o);
+        if (op->n_in > B)
+            vit_access_read(access, op->in[B]->data + o, sizeof *w->data);
+        zip.y = op->out[0]->data + o * row;
+        zip.a = w->data + o * row;
+        vit_access_zip(access, &zip);
+        vit_access_write(access, op->out[1]->data + o, sizeof *w->data);
+    }
+}
+
+static void stream_preceding(const struct vit_op *op, const double *sum, struct vit_access *access)
+{
+    const struct vit_tensor *w = op->in[W];
+    const int64_t n_rows = w->dim[0], columns = w->dim[1];
+    for (int64_t n = 0; n < n_rows; n++) {
+        if (op->n_in > B)
+            vit_access_read(access, op->in[B]->data + n, sizeof *w->data);
+        vit_access_write(access, sum + n, sizeof *sum);
+    }
+    for (int64_t k = 0; k < columns; k++) {
+        stream_channel(access, op, k);
+        for (int64_t n = 0; n < n_rows; n++) {
+            vit_access_read(access, w->data + n * columns + k, sizeof *w->data);
+            vit_access_write(access, op->out[0]->data + n * columns + k, sizeof *w->data);
+            vit_access_zip(access, &(struct vit_zip){.y = sum + n, .a = sum + n, .bytes = sizeof *sum});
+        }
+    }
+    for (int64_t n = 0; n < n_rows; n++) {
+        vit_access_read(access, sum + n, sizeof *sum);
+        vit_access_write(access, op->out[1]->data + n, sizeof *w->data);
+    }
+}
+
 static size_t workspace(const struct vit_op *op, int threads)
 {
     (void)threads;
@@ -96,7 +143,16 @@ static void forward(const struct vit_step *step)
         fold_preceding(step->op, step->workspace);
 }
 
-static const struct vit_kernel kernels[] = {{.name = "double", .workspace = workspace, .forward = forward}, {0}};
+static void stream(const struct vit_step *step, struct vit_access *access)
+{
+    if (step->op->attr.axis == 0)
+        stream_following(step->op, access);
+    else
+        stream_preceding(step->op, step->workspace, access);
+}
+
+static const struct vit_kernel kernels[] = {
+    {.name = "double", .workspace = workspace, .forward = forward, .stream = stream}, {0}};
 
 const struct vit_op_def vit_op_fold_batch_norm = {.name = "fold_batch_norm",
                                                   .op_class = VIT_CLASS_NORM,

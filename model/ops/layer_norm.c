@@ -2,6 +2,7 @@
 /* layer_norm.c - y = (x - mean) / sqrt(variance + eps) * weight + bias, moments over the last axis.
  * x, y: (..., C); weight, bias: (C); attribute: eps.
  * FLOPs: 7 per element (sum, centring, square, its sum, normalising, weight, bias) and 5 per row. */
+#include "model/access.h"
 #include "model/base/parallel.h"
 #include "model/elementwise.h"
 #include "model/kernel_set.h"
@@ -21,22 +22,60 @@ static int infer(struct vit_op *op)
     return vit_op_infer_same(op);
 }
 
+struct job {
+    struct vit_access *access; /* not NULL: names what would be touched */
+    vit_real *y;
+    const vit_real *x;
+    struct vit_layer_norm norm;
+    int64_t rows, n, rows_per_piece;
+};
+
+/* Three sweeps over each row: the mean, both moments, the result. */
+static void stream_rows(struct vit_access *access, struct vit_zip zip, int64_t rows)
+{
+    for (int64_t row = 0; row < rows; row++) {
+        vit_access_read(access, zip.a, zip.bytes);
+        vit_access_read(access, zip.a, zip.bytes);
+        vit_access_zip(access, &zip);
+        zip.y = (const char *)zip.y + zip.bytes;
+        zip.a = (const char *)zip.a + zip.bytes;
+    }
+}
+
 static void piece_of(void *context, int64_t piece, int worker)
 {
-    const struct vit_op *op = context;
-    const struct vit_tensor *x = op->in[0];
+    const struct job *job = context;
     (void)worker;
-    int64_t n = x->dim[x->ndim - 1], count = vit_piece_rows(n), row = piece * count, rest = vit_numel(x) / n - row;
-    const struct vit_layer_norm norm = {.weight = op->in[1]->data, .bias = op->in[2]->data, .eps = op->attr.eps};
-    vit_kernels()->layer_norm_rows(op->out[0]->data + row * n, x->data + row * n, &norm, rest < count ? rest : count,
-                                   n);
+    int64_t row = piece * job->rows_per_piece, rest = job->rows - row;
+    int64_t rows = rest < job->rows_per_piece ? rest : job->rows_per_piece;
+    struct vit_zip zip = {.b = job->norm.weight, .c = job->norm.bias, .bytes = (size_t)job->n * sizeof *job->y};
+    zip.y = job->y + row * job->n;
+    zip.a = job->x + row * job->n;
+    if (job->access)
+        stream_rows(job->access, zip, rows);
+    else
+        vit_kernels()->layer_norm_rows(job->y + row * job->n, job->x + row * job->n, &job->norm, rows, job->n);
+}
+
+static void walk(const struct vit_step *step, struct vit_access *access)
+{
+    const struct vit_op *op = step->op;
+    const struct vit_tensor *x = op->in[0];
+    struct job job = {.access = access, .y = op->out[0]->data, .x = x->data, .n = x->dim[x->ndim - 1]};
+    job.norm = (struct vit_layer_norm){.weight = op->in[1]->data, .bias = op->in[2]->data, .eps = op->attr.eps};
+    job.rows = vit_numel(x) / job.n;
+    job.rows_per_piece = vit_piece_rows(job.n);
+    vit_parallel_for(access ? NULL : step->pool, vit_piece_count(job.rows, job.rows_per_piece), piece_of, &job);
 }
 
 static void forward(const struct vit_step *step)
 {
-    struct vit_op op = *step->op;
-    int64_t n = op.in[0]->dim[op.in[0]->ndim - 1];
-    vit_parallel_for(step->pool, vit_piece_count(vit_numel(op.in[0]) / n, vit_piece_rows(n)), piece_of, &op);
+    walk(step, NULL);
+}
+
+static void stream(const struct vit_step *step, struct vit_access *access)
+{
+    walk(step, access);
 }
 
 static void cost(const struct vit_op *op, struct vit_cost *c)
@@ -52,5 +91,5 @@ const struct vit_op_def vit_op_layer_norm = {
     .max_in = 3,
     .infer = infer,
     .cost = cost,
-    .cpu = (const struct vit_kernel[]){{.name = "rows", .forward = forward}, {0}},
+    .cpu = (const struct vit_kernel[]){{.name = "rows", .forward = forward, .stream = stream}, {0}},
 };

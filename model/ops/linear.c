@@ -5,9 +5,10 @@
  * "panels": a piece packs VIT_PANEL rows of w into scratch and multiplies some hundred rows of x by them: enough rows
  * to pay for the packing, also on one thread. "dots": few rows, each output a product of two rows. "openblas": rows
  * in pieces, where they are few pieces of columns. */
+#include "model/access.h"
 #include "model/base/parallel.h"
 #include "model/base/status.h"
-#include "model/blas.h"
+#include "model/blas_stream.h"
 #include "model/kernel_set.h"
 #include "model/kernels/panel.h"
 #include "model/plan.h"
@@ -18,7 +19,8 @@ struct product {
     const vit_real *x, *w, *bias;
     vit_real *y, *scratch;
     int64_t m, n, k;
-    int64_t rows, columns; /* of a piece */
+    int64_t rows, columns;     /* of a piece */
+    struct vit_access *access; /* NULL: compute; else name what that touches */
 };
 
 static int infer(struct vit_op *op)
@@ -85,26 +87,39 @@ static void panels_piece(void *context, int64_t piece, int worker)
     const int64_t row = piece / across * p->rows, column = piece % across * VIT_PANEL;
     const int64_t rows = smaller(p->rows, p->m - row), columns = smaller(VIT_PANEL, p->n - column);
     vit_real *panel = p->scratch + worker * p->k * VIT_PANEL;
-    vit_kernels()->panel_columns(panel, p->w + column * p->k, p->k, (const int64_t[]){p->k, columns});
-    vit_kernels()->panel_product(&(struct vit_panel_product){.c = p->y + row * p->n + column,
-                                                             .ldc = p->n,
-                                                             .a = p->x + row * p->k,
-                                                             .a_row = p->k,
-                                                             .a_column = 1,
-                                                             .panel = panel,
-                                                             .column_bias = p->bias ? p->bias + column : NULL,
-                                                             .m = rows,
-                                                             .n = columns,
-                                                             .k = p->k});
+    const vit_real *w = p->w + column * p->k;
+    const struct vit_panel_product product = {.c = p->y + row * p->n + column,
+                                              .ldc = p->n,
+                                              .a = p->x + row * p->k,
+                                              .a_row = p->k,
+                                              .a_column = 1,
+                                              .panel = panel,
+                                              .column_bias = p->bias ? p->bias + column : NULL,
+                                              .m = rows,
+                                              .n = columns,
+                                              .k = p->k};
+    if (p->access) {
+        vit_kernels()->panel_columns_stream(p->access, panel, w, p->k, (const int64_t[]){p->k, columns});
+        vit_kernels()->panel_product_stream(p->access, &product);
+    } else {
+        vit_kernels()->panel_columns(panel, w, p->k, (const int64_t[]){p->k, columns});
+        vit_kernels()->panel_product(&product);
+    }
 }
 
-static void panels_forward(const struct vit_step *step)
+static void panels_walk(const struct vit_step *step, struct vit_access *access)
 {
     enum { ROWS = 512 };
     struct product p = describe(step->op);
     p.scratch = step->workspace;
     p.rows = ROWS;
-    vit_parallel_for(step->pool, pieces_of(p.m, p.rows) * pieces_of(p.n, VIT_PANEL), panels_piece, &p);
+    p.access = access;
+    vit_parallel_for(access ? NULL : step->pool, pieces_of(p.m, p.rows) * pieces_of(p.n, VIT_PANEL), panels_piece, &p);
+}
+
+static void panels_forward(const struct vit_step *step)
+{
+    panels_walk(step, NULL);
 }
 
 static void dots_piece(void *context, int64_t piece, int worker)
@@ -112,18 +127,30 @@ static void dots_piece(void *context, int64_t piece, int worker)
     (void)worker;
     const struct product *p = context;
     const int64_t first = piece * p->columns;
-    for (int64_t m = 0; m < p->m; m++)
-        vit_kernels()->dot_rows(p->y + m * p->n + first, p->x + m * p->k, p->w + first * p->k,
-                                p->bias ? p->bias + first : NULL,
-                                (const int64_t[]){smaller(p->columns, p->n - first), p->k});
+    const int64_t size[2] = {smaller(p->columns, p->n - first), p->k};
+    const vit_real *w = p->w + first * p->k, *bias = p->bias ? p->bias + first : NULL;
+    for (int64_t m = 0; m < p->m; m++) {
+        vit_real *y = p->y + m * p->n + first;
+        const vit_real *x = p->x + m * p->k;
+        if (p->access)
+            vit_kernels()->dot_rows_stream(p->access, y, x, w, bias, size);
+        else
+            vit_kernels()->dot_rows(y, x, w, bias, size);
+    }
 }
 
-static void dots_forward(const struct vit_step *step)
+static void dots_walk(const struct vit_step *step, struct vit_access *access)
 {
     enum { PIECE_WEIGHTS = 100000 };
     struct product p = describe(step->op);
     p.columns = p.k < PIECE_WEIGHTS ? PIECE_WEIGHTS / p.k : 1;
-    vit_parallel_for(step->pool, pieces_of(p.n, p.columns), dots_piece, &p);
+    p.access = access;
+    vit_parallel_for(access ? NULL : step->pool, pieces_of(p.n, p.columns), dots_piece, &p);
+}
+
+static void dots_forward(const struct vit_step *step)
+{
+    dots_walk(step, NULL);
 }
 
 static void openblas_piece(void *context, int64_t piece, int worker)
@@ -133,38 +160,57 @@ static void openblas_piece(void *context, int64_t piece, int worker)
     const int64_t across = pieces_of(p->n, p->columns);
     const int64_t row = piece / across * p->rows, column = piece % across * p->columns;
     const int64_t rows = smaller(p->rows, p->m - row), columns = smaller(p->columns, p->n - column);
+    const size_t bytes = (size_t)columns * sizeof(vit_real);
     vit_real *y = p->y + row * p->n + column;
+    const struct vit_gemm product = {.trans_b = true,
+                                     .m = (int)rows,
+                                     .n = (int)columns,
+                                     .k = (int)p->k,
+                                     .alpha = 1,
+                                     .beta = p->bias ? 1 : 0,
+                                     .a = p->x + row * p->k,
+                                     .lda = (int)p->k,
+                                     .b = p->w + column * p->k,
+                                     .ldb = (int)p->k,
+                                     .c = y,
+                                     .ldc = (int)p->n};
     for (int64_t m = 0; p->bias && m < rows; m++)
-        memcpy(y + m * p->n, p->bias + column, (size_t)columns * sizeof *y);
-    vit_gemm(&(struct vit_gemm){.trans_b = true,
-                                .m = (int)rows,
-                                .n = (int)columns,
-                                .k = (int)p->k,
-                                .alpha = 1,
-                                .beta = p->bias ? 1 : 0,
-                                .a = p->x + row * p->k,
-                                .lda = (int)p->k,
-                                .b = p->w + column * p->k,
-                                .ldb = (int)p->k,
-                                .c = y,
-                                .ldc = (int)p->n});
+        if (p->access)
+            vit_access_zip(p->access, &(struct vit_zip){.y = y + m * p->n, .a = p->bias + column, .bytes = bytes});
+        else
+            memcpy(y + m * p->n, p->bias + column, bytes);
+    if (p->access)
+        vit_gemm_stream(p->access, &product);
+    else
+        vit_gemm(&product);
 }
 
-static void openblas_forward(const struct vit_step *step)
+static void openblas_walk(const struct vit_step *step, struct vit_access *access)
 {
     enum { ROWS = 512, PIECE_MACS = 4000000, COLUMN_STEP = 64 };
     struct product p = describe(step->op);
     p.rows = ROWS;
     p.columns = p.n;
+    p.access = access;
     if (p.m <= ROWS)
         p.columns = (PIECE_MACS / (p.m * p.k + 1) / COLUMN_STEP + 1) * COLUMN_STEP;
-    vit_parallel_for(step->pool, pieces_of(p.m, p.rows) * pieces_of(p.n, p.columns), openblas_piece, &p);
+    vit_parallel_for(access ? NULL : step->pool, pieces_of(p.m, p.rows) * pieces_of(p.n, p.columns), openblas_piece,
+                     &p);
+}
+
+static void openblas_forward(const struct vit_step *step)
+{
+    openblas_walk(step, NULL);
 }
 
 static const struct vit_kernel kernels[] = {
-    {.name = "panels", .supports = has_many_rows, .workspace = panels_workspace, .forward = panels_forward},
-    {.name = "dots", .forward = dots_forward},
-    {.name = "openblas", .forward = openblas_forward, .blas = true},
+    {.name = "panels",
+     .supports = has_many_rows,
+     .workspace = panels_workspace,
+     .forward = panels_forward,
+     .stream = panels_walk},
+    {.name = "dots", .forward = dots_forward, .stream = dots_walk},
+    {.name = "openblas", .forward = openblas_forward, .stream = openblas_walk, .blas = true},
     {0}};
 
 const struct vit_op_def vit_op_linear = {.name = "linear",

@@ -6,7 +6,7 @@
  * order. "openblas": the same pieces. */
 #include "model/base/parallel.h"
 #include "model/base/status.h"
-#include "model/blas.h"
+#include "model/blas_stream.h"
 #include "model/kernel_set.h"
 #include "model/kernels/panel.h"
 #include "model/plan.h"
@@ -19,6 +19,7 @@ struct product {
     int64_t rows;     /* of a matrix, per piece: all where a piece has several matrices */
     int64_t matrices; /* per piece: 1 where a matrix has several pieces */
     bool openblas;
+    struct vit_access *access; /* NULL: compute; else name what that touches */
 };
 
 static int infer(struct vit_op *op)
@@ -74,6 +75,21 @@ static size_t panels_workspace(const struct vit_op *op, int threads)
     return (size_t)threads * (size_t)(describe(op).k * VIT_PANEL) * sizeof(vit_real);
 }
 
+/* VIT_PANEL columns of b, or what is left of them, as a panel. */
+static void pack(const struct product *p, vit_real *panel, const vit_real *b, int64_t columns)
+{
+    const struct vit_kernel_set *kernels = vit_kernels();
+    const int64_t size[2] = {p->k, columns};
+    if (p->access && p->trans_b)
+        kernels->panel_columns_stream(p->access, panel, b, p->k, size);
+    else if (p->access)
+        kernels->panel_rows_stream(p->access, panel, b, p->n, size);
+    else if (p->trans_b)
+        kernels->panel_columns(panel, b, p->k, size);
+    else
+        kernels->panel_rows(panel, b, p->n, size);
+}
+
 static void multiply_panels(const struct product *p, int64_t matrix, int64_t row, vit_real *panel)
 {
     const int64_t rows = p->m - row < p->rows ? p->m - row : p->rows;
@@ -82,37 +98,41 @@ static void multiply_panels(const struct product *p, int64_t matrix, int64_t row
     vit_real *c = p->c + (matrix * p->m + row) * p->n;
     for (int64_t column = 0; column < p->n; column += VIT_PANEL) {
         const int64_t columns = p->n - column < VIT_PANEL ? p->n - column : VIT_PANEL;
-        const int64_t size[2] = {p->k, columns};
-        if (p->trans_b)
-            vit_kernels()->panel_columns(panel, b + column * p->k, p->k, size);
+        const struct vit_panel_product product = {.c = c + column,
+                                                  .ldc = p->n,
+                                                  .a = a,
+                                                  .a_row = p->trans_a ? 1 : p->k,
+                                                  .a_column = p->trans_a ? p->m : 1,
+                                                  .panel = panel,
+                                                  .m = rows,
+                                                  .n = columns,
+                                                  .k = p->k};
+        pack(p, panel, b + column * (p->trans_b ? p->k : 1), columns);
+        if (p->access)
+            vit_kernels()->panel_product_stream(p->access, &product);
         else
-            vit_kernels()->panel_rows(panel, b + column, p->n, size);
-        vit_kernels()->panel_product(&(struct vit_panel_product){.c = c + column,
-                                                                 .ldc = p->n,
-                                                                 .a = a,
-                                                                 .a_row = p->trans_a ? 1 : p->k,
-                                                                 .a_column = p->trans_a ? p->m : 1,
-                                                                 .panel = panel,
-                                                                 .m = rows,
-                                                                 .n = columns,
-                                                                 .k = p->k});
+            vit_kernels()->panel_product(&product);
     }
 }
 
 static void multiply_openblas(const struct product *p, int64_t matrix, int64_t row)
 {
-    vit_gemm(&(struct vit_gemm){.trans_a = p->trans_a,
-                                .trans_b = p->trans_b,
-                                .m = (int)(p->m - row < p->rows ? p->m - row : p->rows),
-                                .n = (int)p->n,
-                                .k = (int)p->k,
-                                .alpha = 1,
-                                .a = p->a + matrix * p->m * p->k + row * (p->trans_a ? 1 : p->k),
-                                .lda = (int)(p->trans_a ? p->m : p->k),
-                                .b = p->b + matrix * p->k * p->n,
-                                .ldb = (int)(p->trans_b ? p->k : p->n),
-                                .c = p->c + (matrix * p->m + row) * p->n,
-                                .ldc = (int)p->n});
+    const struct vit_gemm product = {.trans_a = p->trans_a,
+                                     .trans_b = p->trans_b,
+                                     .m = (int)(p->m - row < p->rows ? p->m - row : p->rows),
+                                     .n = (int)p->n,
+                                     .k = (int)p->k,
+                                     .alpha = 1,
+                                     .a = p->a + matrix * p->m * p->k + row * (p->trans_a ? 1 : p->k),
+                                     .lda = (int)(p->trans_a ? p->m : p->k),
+                                     .b = p->b + matrix * p->k * p->n,
+                                     .ldb = (int)(p->trans_b ? p->k : p->n),
+                                     .c = p->c + (matrix * p->m + row) * p->n,
+                                     .ldc = (int)p->n};
+    if (p->access)
+        vit_gemm_stream(p->access, &product);
+    else
+        vit_gemm(&product);
 }
 
 /* Rows [row, row + rows) of one matrix. */
@@ -140,26 +160,38 @@ static void run(struct product *p, struct vit_parallel *pool)
 {
     const int64_t down = p->rows > 0 ? (p->m + p->rows - 1) / p->rows : 0;
     const int64_t pieces = down > 1 ? p->batch * down : (p->batch + p->matrices - 1) / p->matrices;
-    vit_parallel_for(pool, pieces, multiply_piece, p);
+    vit_parallel_for(p->access ? NULL : pool, pieces, multiply_piece, p);
+}
+
+static void panels_walk(const struct vit_step *step, struct vit_access *access)
+{
+    struct product p = describe(step->op);
+    p.scratch = step->workspace;
+    p.access = access;
+    run(&p, step->pool);
 }
 
 static void panels_forward(const struct vit_step *step)
 {
+    panels_walk(step, NULL);
+}
+
+static void openblas_walk(const struct vit_step *step, struct vit_access *access)
+{
     struct product p = describe(step->op);
-    p.scratch = step->workspace;
+    p.openblas = true;
+    p.access = access;
     run(&p, step->pool);
 }
 
 static void openblas_forward(const struct vit_step *step)
 {
-    struct product p = describe(step->op);
-    p.openblas = true;
-    run(&p, step->pool);
+    openblas_walk(step, NULL);
 }
 
 static const struct vit_kernel kernels[] = {
-    {.name = "panels", .workspace = panels_workspace, .forward = panels_forward},
-    {.name = "openblas", .forward = openblas_forward, .blas = true},
+    {.name = "panels", .workspace = panels_workspace, .forward = panels_forward, .stream = panels_walk},
+    {.name = "openblas", .forward = openblas_forward, .stream = openblas_walk, .blas = true},
     {0}};
 
 const struct vit_op_def vit_op_matmul = {.name = "matmul",

@@ -23,5 +23,5 @@ const struct vit_op_def vit_op_mul = {
     .max_in = 2,
     .infer = vit_broadcast_infer,
     .cost = cost,
-    .cpu = (const struct vit_kernel[]){{.name = "rows", .forward = forward}, {0}},
+    .cpu = (const struct vit_kernel[]){{.name = "rows", .forward = forward, .stream = vit_broadcast_stream}, {0}},
 };

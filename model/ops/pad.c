@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* pad.c - appends attr.size[0] zeros at the end of attr.axis and attr.size[1] at the end of the axis behind it.
  * in: x of at least axis + 2 dims. out: x's shape with the two dims grown. FLOPs: 0. */
+#include "model/access.h"
 #include "model/base/parallel.h"
 #include "model/base/status.h"
 #include "model/op.h"
@@ -27,8 +28,9 @@ static int infer(struct vit_op *op)
 
 /* Axes before attr.axis and those behind the second padded axis each count as one: x (outer, H, W, inner). */
 struct padding {
-    vit_real *y;       /* (outer, y_height, y_row) */
-    const vit_real *x; /* (outer, x_height, x_row) */
+    struct vit_access *access; /* not NULL: names what would be touched */
+    vit_real *y;               /* (outer, y_height, y_row) */
+    const vit_real *x;         /* (outer, x_height, x_row) */
     int64_t y_height, x_height, y_row, x_row, rows, rows_per_piece;
 };
 
@@ -40,19 +42,27 @@ static void pad_rows(void *context, int64_t piece, int worker)
     for (int64_t row = piece * p->rows_per_piece; row < end && row < p->rows; row++) {
         int64_t outer = row / p->y_height, i = row % p->y_height;
         int64_t kept = i < p->x_height ? p->x_row : 0;
+        size_t copied = (size_t)kept * sizeof(vit_real), cleared = (size_t)(p->y_row - kept) * sizeof(vit_real);
         vit_real *y = p->y + row * p->y_row;
+        const vit_real *x = kept ? p->x + (outer * p->x_height + i) * p->x_row : NULL;
+        if (p->access) {
+            vit_access_zip(p->access, &(struct vit_zip){.y = y, .a = x, .bytes = copied});
+            vit_access_write(p->access, y + kept, cleared);
+            continue;
+        }
         if (kept)
-            memcpy(y, p->x + (outer * p->x_height + i) * p->x_row, (size_t)kept * sizeof *y);
-        memset(y + kept, 0, (size_t)(p->y_row - kept) * sizeof *y);
+            memcpy(y, x, copied);
+        memset(y + kept, 0, cleared);
     }
 }
 
-static void forward(const struct vit_step *step)
+static void walk(const struct vit_step *step, struct vit_access *access)
 {
     enum { PIECE_ELEMENTS = 32768 };
     const struct vit_tensor *x = step->op->in[0], *y = step->op->out[0];
     int axis = step->op->attr.axis;
-    struct padding p = {.y = y->data, .x = x->data, .y_height = y->dim[axis], .x_height = x->dim[axis]};
+    struct padding p = {
+        .access = access, .y = y->data, .x = x->data, .y_height = y->dim[axis], .x_height = x->dim[axis]};
     int64_t inner = 1;
     for (int a = axis + 2; a < x->ndim; a++)
         inner *= x->dim[a];
@@ -60,10 +70,20 @@ static void forward(const struct vit_step *step)
     p.x_row = x->dim[axis + 1] * inner;
     p.rows = vit_numel(y) / p.y_row;
     p.rows_per_piece = (PIECE_ELEMENTS + p.y_row - 1) / p.y_row;
-    vit_parallel_for(step->pool, (p.rows + p.rows_per_piece - 1) / p.rows_per_piece, pad_rows, &p);
+    vit_parallel_for(access ? NULL : step->pool, (p.rows + p.rows_per_piece - 1) / p.rows_per_piece, pad_rows, &p);
 }
 
-static const struct vit_kernel kernels[] = {{.name = "rows", .forward = forward}, {0}};
+static void forward(const struct vit_step *step)
+{
+    walk(step, NULL);
+}
+
+static void stream(const struct vit_step *step, struct vit_access *access)
+{
+    walk(step, access);
+}
+
+static const struct vit_kernel kernels[] = {{.name = "rows", .forward = forward, .stream = stream}, {0}};
 
 const struct vit_op_def vit_op_pad = {
     .name = "pad", .op_class = VIT_CLASS_MOVEMENT, .min_in = 1, .max_in = 1, .infer = infer, .cpu = kernels};

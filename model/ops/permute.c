@@ -25,7 +25,8 @@ static int infer(struct vit_op *op)
     return VIT_OK;
 }
 
-static void forward(const struct vit_step *step)
+/* Copies, or names what that touches. */
+static void walk(const struct vit_step *step, struct vit_access *access)
 {
     const struct vit_tensor *x = step->op->in[0], *y = step->op->out[0];
     struct vit_strided_copy copy = {.y = y->data, .x = x->data, .ndim = y->ndim};
@@ -36,10 +37,20 @@ static void forward(const struct vit_step *step)
         copy.dim[a] = y->dim[a];
         copy.x_stride[a] = x_stride[step->op->attr.perm[a]];
     }
-    vit_strided_copy(step->pool, &copy);
+    vit_strided_copy(step->pool, access, &copy);
 }
 
-static const struct vit_kernel kernels[] = {{.name = "strided_copy", .forward = forward}, {0}};
+static void forward(const struct vit_step *step)
+{
+    walk(step, NULL);
+}
+
+static void stream(const struct vit_step *step, struct vit_access *access)
+{
+    walk(step, access);
+}
+
+static const struct vit_kernel kernels[] = {{.name = "strided_copy", .forward = forward, .stream = stream}, {0}};
 
 const struct vit_op_def vit_op_permute = {
     .name = "permute", .op_class = VIT_CLASS_MOVEMENT, .min_in = 1, .max_in = 1, .infer = infer, .cpu = kernels};

@@ -4,6 +4,7 @@
  * attr.axis 0 (Swin): table ((2h-1)(2w-1), heads), row (dy + h - 1)(2w - 1) + dx + w - 1.
  * attr.axis 1 (EfficientViT): table (heads, h w), column |dy| w + |dx|.
  * out: (heads, N, N). FLOPs: 0. */
+#include "model/access.h"
 #include "model/base/parallel.h"
 #include "model/base/status.h"
 #include "model/op.h"
@@ -29,33 +30,56 @@ static int infer(struct vit_op *op)
     return VIT_OK;
 }
 
-static void bias_of_query(const struct vit_op *op, int64_t head, int64_t query, vit_real *y /* (N) */)
+struct job {
+    const struct vit_op *op;
+    struct vit_access *access; /* not NULL: names what would be touched */
+};
+
+static void bias_of_query(const struct job *job, int64_t head, int64_t query, vit_real *y /* (N) */)
 {
+    const struct vit_op *op = job->op;
     const struct vit_tensor *table = op->in[0];
     int64_t h = op->attr.size[0], w = op->attr.size[1];
     for (int64_t i = 0; i < h; i++)
-        for (int64_t j = 0; j < w; j++) {
+        for (int64_t j = 0; j < w; j++, y++) {
             int64_t dy = query / w - i, dx = query % w - j;
-            *y++ = op->attr.axis == 0 ? table->data[((dy + h - 1) * (2 * w - 1) + dx + w - 1) * table->dim[1] + head]
-                                      : table->data[head * table->dim[1] + llabs(dy) * w + llabs(dx)];
+            const vit_real *x =
+                table->data + (op->attr.axis == 0 ? ((dy + h - 1) * (2 * w - 1) + dx + w - 1) * table->dim[1] + head
+                                                  : head * table->dim[1] + llabs(dy) * w + llabs(dx));
+            if (job->access)
+                vit_access_zip(job->access, &(struct vit_zip){.y = y, .a = x, .bytes = sizeof *y});
+            else
+                *y = *x;
         }
 }
 
 static void bias_of_head(void *context, int64_t head, int worker)
 {
     (void)worker;
-    const struct vit_op *op = context;
-    int64_t tokens = op->out[0]->dim[1];
+    const struct job *job = context;
+    const struct vit_tensor *y = job->op->out[0];
+    int64_t tokens = y->dim[1];
     for (int64_t query = 0; query < tokens; query++)
-        bias_of_query(op, head, query, op->out[0]->data + (head * tokens + query) * tokens);
+        bias_of_query(job, head, query, y->data + (head * tokens + query) * tokens);
+}
+
+static void walk(const struct vit_step *step, struct vit_access *access)
+{
+    struct job job = {.op = step->op, .access = access};
+    vit_parallel_for(access ? NULL : step->pool, step->op->out[0]->dim[0], bias_of_head, &job);
 }
 
 static void forward(const struct vit_step *step)
 {
-    vit_parallel_for(step->pool, step->op->out[0]->dim[0], bias_of_head, (void *)(uintptr_t)step->op);
+    walk(step, NULL);
 }
 
-static const struct vit_kernel kernels[] = {{.name = "lookup", .forward = forward}, {0}};
+static void stream(const struct vit_step *step, struct vit_access *access)
+{
+    walk(step, access);
+}
+
+static const struct vit_kernel kernels[] = {{.name = "lookup", .forward = forward, .stream = stream}, {0}};
 
 const struct vit_op_def vit_op_position_bias = {
     .name = "position_bias", .op_class = VIT_CLASS_MOVEMENT, .min_in = 1, .max_in = 1, .infer = infer, .cpu = kernels};

@@ -2,14 +2,16 @@
 /* reduce_mean.c - mean over `length` consecutive axes from `axis` on, which vanish.
  * x: (outer..., reduced..., inner...) -> y: (outer..., inner...); attributes: axis, length.
  * FLOPs: one per element of x (n - 1 additions and a division per mean of n). */
+#include "model/access.h"
 #include "model/base/parallel.h"
 #include "model/base/status.h"
 #include "model/elementwise.h"
 #include "model/kernel_set.h"
 
 struct job {
-    vit_real *y;       /* (outer, inner) */
-    const vit_real *x; /* (outer, n, inner) */
+    struct vit_access *access; /* not NULL: names what would be touched */
+    vit_real *y;               /* (outer, inner) */
+    const vit_real *x;         /* (outer, n, inner) */
     int64_t outer, n, inner;
     int64_t per_piece; /* outer items if inner is 1, else columns */
 };
@@ -36,8 +38,14 @@ static void rows_piece(void *context, int64_t piece, int worker)
     const struct job *job = context;
     (void)worker;
     int64_t row = piece * job->per_piece, rest = job->outer - row;
-    vit_kernels()->mean_rows(job->y + row, job->x + row * job->n, rest < job->per_piece ? rest : job->per_piece,
-                             job->n);
+    int64_t rows = rest < job->per_piece ? rest : job->per_piece;
+    if (!job->access)
+        vit_kernels()->mean_rows(job->y + row, job->x + row * job->n, rows, job->n);
+    else
+        for (int64_t end = row + rows; row < end; row++) {
+            vit_access_read(job->access, job->x + row * job->n, (size_t)job->n * sizeof *job->x);
+            vit_access_write(job->access, job->y + row, sizeof *job->y);
+        }
 }
 
 static void columns_piece(void *context, int64_t piece, int worker)
@@ -46,22 +54,38 @@ static void columns_piece(void *context, int64_t piece, int worker)
     (void)worker;
     int64_t blocks = vit_piece_count(job->inner, job->per_piece);
     int64_t outer = piece / blocks, column = piece % blocks * job->per_piece, rest = job->inner - column;
-    vit_kernels()->mean_columns(job->y + outer * job->inner + column, job->x + outer * job->n * job->inner + column,
-                                rest < job->per_piece ? rest : job->per_piece, job->n, job->inner);
+    int64_t width = rest < job->per_piece ? rest : job->per_piece;
+    vit_real *y = job->y + outer * job->inner + column;
+    const vit_real *x = job->x + outer * job->n * job->inner + column;
+    if (job->access)
+        vit_kernels()->mean_columns_stream(job->access, y, x, (int64_t[3]){width, job->n, job->inner});
+    else
+        vit_kernels()->mean_columns(y, x, width, job->n, job->inner);
+}
+
+static void walk(const struct vit_step *step, struct vit_access *access)
+{
+    const struct vit_op *op = step->op;
+    const struct vit_tensor *x = op->in[0];
+    struct job job = {.access = access, .y = op->out[0]->data, .x = x->data, .outer = 1, .n = 1, .inner = 1};
+    for (int i = 0; i < x->ndim; i++)
+        *(i < op->attr.axis ? &job.outer : i < op->attr.axis + op->attr.length ? &job.n : &job.inner) *= x->dim[i];
+    job.per_piece = vit_piece_rows(job.n);
+    struct vit_parallel *pool = access ? NULL : step->pool;
+    if (job.inner == 1)
+        vit_parallel_for(pool, vit_piece_count(job.outer, job.per_piece), rows_piece, &job);
+    else
+        vit_parallel_for(pool, job.outer * vit_piece_count(job.inner, job.per_piece), columns_piece, &job);
 }
 
 static void forward(const struct vit_step *step)
 {
-    const struct vit_op *op = step->op;
-    const struct vit_tensor *x = op->in[0];
-    struct job job = {.y = op->out[0]->data, .x = x->data, .outer = 1, .n = 1, .inner = 1};
-    for (int i = 0; i < x->ndim; i++)
-        *(i < op->attr.axis ? &job.outer : i < op->attr.axis + op->attr.length ? &job.n : &job.inner) *= x->dim[i];
-    job.per_piece = vit_piece_rows(job.n);
-    if (job.inner == 1)
-        vit_parallel_for(step->pool, vit_piece_count(job.outer, job.per_piece), rows_piece, &job);
-    else
-        vit_parallel_for(step->pool, job.outer * vit_piece_count(job.inner, job.per_piece), columns_piece, &job);
+    walk(step, NULL);
+}
+
+static void stream(const struct vit_step *step, struct vit_access *access)
+{
+    walk(step, access);
 }
 
 static void cost(const struct vit_op *op, struct vit_cost *c)
@@ -76,5 +100,5 @@ const struct vit_op_def vit_op_reduce_mean = {
     .max_in = 1,
     .infer = infer,
     .cost = cost,
-    .cpu = (const struct vit_kernel[]){{.name = "double_sum", .forward = forward}, {0}},
+    .cpu = (const struct vit_kernel[]){{.name = "double_sum", .forward = forward, .stream = stream}, {0}},
 };

@@ -20,7 +20,7 @@ static int64_t wrap(int64_t shift, int64_t length)
 }
 
 /* Four boxes: the parts of x before and behind the wrap, in each of the two axes. */
-static void forward(const struct vit_step *step)
+static void walk(const struct vit_step *step, struct vit_access *access)
 {
     const struct vit_op *op = step->op;
     struct vit_box_copy copy = {.y = op->out[0], .x = op->in[0]};
@@ -34,11 +34,21 @@ static void forward(const struct vit_step *step)
             copy.x_start[k + 1] = wrapped ? length - shift : 0;
             copy.y_start[k + 1] = wrapped ? 0 : shift;
         }
-        vit_box_copy(step->pool, &copy);
+        vit_box_copy(step->pool, access, &copy);
     }
 }
 
-static const struct vit_kernel kernels[] = {{.name = "strided_copy", .forward = forward}, {0}};
+static void forward(const struct vit_step *step)
+{
+    walk(step, NULL);
+}
+
+static void stream(const struct vit_step *step, struct vit_access *access)
+{
+    walk(step, access);
+}
+
+static const struct vit_kernel kernels[] = {{.name = "strided_copy", .forward = forward, .stream = stream}, {0}};
 
 const struct vit_op_def vit_op_roll = {
     .name = "roll", .op_class = VIT_CLASS_MOVEMENT, .min_in = 1, .max_in = 1, .infer = infer, .cpu = kernels};

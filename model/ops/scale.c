@@ -34,5 +34,5 @@ const struct vit_op_def vit_op_scale = {
     .max_in = 1,
     .infer = vit_op_infer_same,
     .cost = cost,
-    .cpu = (const struct vit_kernel[]){{.name = "vector", .forward = forward}, {0}},
+    .cpu = (const struct vit_kernel[]){{.name = "vector", .forward = forward, .stream = vit_unary_stream}, {0}},
 };

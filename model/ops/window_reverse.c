@@ -23,23 +23,35 @@ static int infer(struct vit_op *op)
     return VIT_OK;
 }
 
-static void forward(const struct vit_step *step)
+/* Copies, or names what that touches. */
+static void walk(const struct vit_step *step, struct vit_access *access)
 {
     const struct vit_tensor *x = step->op->in[0], *y = step->op->out[0];
     int64_t h = step->op->attr.size[0], w = step->op->attr.size[1];
     int64_t height = y->dim[1], width = y->dim[2], c = y->dim[3], across = width / w;
     /* The axes image and window row are one: both strides agree. */
-    vit_strided_copy(step->pool, &(struct vit_strided_copy){
-                                     .y = y->data,
-                                     .x = x->data,
-                                     .ndim = 4,
-                                     .dim = {y->dim[0] * (height / h), h, across, w * c},
-                                     .y_stride = {h * width * c, width * c, w * c, 1},
-                                     .x_stride = {across * h * w * c, w * c, h * w * c, 1},
-                                 });
+    vit_strided_copy(step->pool, access,
+                     &(struct vit_strided_copy){
+                         .y = y->data,
+                         .x = x->data,
+                         .ndim = 4,
+                         .dim = {y->dim[0] * (height / h), h, across, w * c},
+                         .y_stride = {h * width * c, width * c, w * c, 1},
+                         .x_stride = {across * h * w * c, w * c, h * w * c, 1},
+                     });
 }
 
-static const struct vit_kernel kernels[] = {{.name = "strided_copy", .forward = forward}, {0}};
+static void forward(const struct vit_step *step)
+{
+    walk(step, NULL);
+}
+
+static void stream(const struct vit_step *step, struct vit_access *access)
+{
+    walk(step, access);
+}
+
+static const struct vit_kernel kernels[] = {{.name = "strided_copy", .forward = forward, .stream = stream}, {0}};
 
 const struct vit_op_def vit_op_window_reverse = {
     .name = "window_reverse", .op_class = VIT_CLASS_MOVEMENT, .min_in = 1, .max_in = 1, .infer = infer, .cpu = kernels};
