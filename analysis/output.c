@@ -8,7 +8,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-static int terminal_width(void)
+int vit_output_width(void)
 {
     struct winsize size;
     if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0)
@@ -29,6 +29,6 @@ int vit_output_open(struct vit_sink *sink, const struct vit_options *options, co
     if (status != VIT_OK)
         return status;
     struct vit_sink_target target = {
-        .stream = stdout, .width = terminal_width(), .utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0, .bar = bar};
+        .stream = stdout, .width = vit_output_width(), .utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0, .bar = bar};
     return vit_sink_open(sink, def, schema, &target);
 }

@@ -11,3 +11,6 @@ int vit_output_open(struct vit_sink *sink, const struct vit_options *options, co
 
 /* Whether the form is for readers (table), so that sentences may stand beside the rows. */
 bool vit_output_is_table(const struct vit_options *options);
+
+/* Columns of the terminal that reads stdout; 0 where it is none. */
+int vit_output_width(void);

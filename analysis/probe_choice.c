@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "analysis/probe_choice.h"
 
+#include "analysis/callgrind_child.h"
 #include "model/base/status.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static const char default_probes[] = "traffic,memory,papi";
+static const char default_probes[] = "traffic,memory,counters,cache_sim";
 
 /* What profile computes without being asked must not keep anybody waiting. */
 static const double unasked_s = 5;
@@ -22,7 +23,8 @@ enum { N_SOURCES = sizeof source / sizeof source[0] };
 
 struct choice {
     const struct vit_options *options;
-    char text[VIT_MAX_PROBES][1024]; /* "name" or "name=argument" */
+    char callgrind[4096];            /* argument of that probe: what its child runs */
+    char text[VIT_MAX_PROBES][4200]; /* "name" or "name=argument" */
     int n;
 };
 
@@ -40,6 +42,8 @@ static const char *argument_of(const struct choice *choice, const char *name)
 {
     if (strcmp(name, "cache_sim") == 0)
         return choice->options->cache;
+    if (strcmp(name, "callgrind") == 0)
+        return choice->callgrind;
     return strcmp(name, "counters") == 0 ? choice->options->counters : NULL;
 }
 
@@ -101,7 +105,10 @@ int vit_probe_choice_open(struct vit_session *session, const struct vit_instance
     struct choice choice = {.options = options};
     const char *name[VIT_MAX_PROBES];
     const char *given = options->probes ? options->probes : options->traffic ? "traffic,memory" : default_probes;
-    int status = add(&choice, "wall_time");
+    int status = vit_callgrind_argument(instance, options->cache, choice.callgrind, sizeof choice.callgrind);
+    if (status != VIT_OK)
+        choice.callgrind[0] = '\0'; /* the probe then says what is missing */
+    status = add(&choice, "wall_time");
     if (status == VIT_OK)
         status = each(&choice, given, take_probe);
     if (status != VIT_OK)

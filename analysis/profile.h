@@ -33,6 +33,7 @@ struct vit_profile {
     struct vit_measurement measurement;
     const struct vit_machine *machine;
     struct vit_traffic traffic;
+    bool other_caches; /* simulated ones are not this machine's */
     double *step_ns;                        /* (steps): median time of each step */
     double total_ns;                        /* their sum */
     struct vit_summary plain, instrumented; /* whole forwards */

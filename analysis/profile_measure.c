@@ -70,7 +70,7 @@ static int measure(struct vit_profile *p, const struct vit_options *options)
 int vit_profile_open(struct vit_profile *p, const char *model, const struct vit_options *options,
                      const struct vit_machine *machine)
 {
-    *p = (struct vit_profile){.machine = machine};
+    *p = (struct vit_profile){.machine = machine, .other_caches = options->cache != NULL};
     if (!!options->image + !!options->data + options->synthetic > 1)
         return vit_fail(VIT_EINVAL, "--image, --data and --synthetic exclude each other");
     struct vit_instance_options instance = {

@@ -120,18 +120,23 @@ int vit_traffic_write_sources(const struct vit_session *session, const char *pat
     return status;
 }
 
-/* What the table of classes shows of each source: a column of the probes, or the sum of two of the same source. */
+/* What the table of classes shows of each source: a column of the probes, or the sum of two of the same source; with
+ * its ratio to the compulsory bytes where it is all of the traffic that its source knows. */
 struct shown {
     const char *heading, *column, *second;
+    bool ratio;
 };
 static const struct shown shown[] = {
-    {"cold fill+wb [SIM]", "sim_cold_llc_fill_bytes", "sim_cold_llc_wb_bytes"},
-    {"chained fill+wb [SIM]", "sim_chained_llc_fill_bytes", "sim_chained_llc_wb_bytes"},
-    {"cold LL fill [SIM callgrind]", "cg_cold_ll_fill_bytes", NULL},
-    {"pages [FOOT]", "footprint_bytes", NULL},
-    {"DRAM read [MEAS threads]", "measured_dram_read_bytes", NULL},
-    {"DRAM read [MEAS socket]", "measured_socket_dram_read_bytes", NULL},
-    {"DRAM write [MEAS socket]", "measured_socket_dram_write_bytes", NULL},
+    {"cold fill [SIM]", "sim_cold_llc_fill_bytes", NULL, false},
+    {"cold fill+wb [SIM]", "sim_cold_llc_fill_bytes", "sim_cold_llc_wb_bytes", true},
+    {"chained fill [SIM]", "sim_chained_llc_fill_bytes", NULL, false},
+    {"chained fill+wb [SIM]", "sim_chained_llc_fill_bytes", "sim_chained_llc_wb_bytes", true},
+    {"cold fill [SIM callgrind]", "cg_cold_ll_fill_bytes", NULL, false},
+    {"chained fill [SIM callgrind]", "cg_chained_ll_fill_bytes", NULL, false},
+    {"pages [FOOT]", "footprint_bytes", NULL, true},
+    {"DRAM read [MEAS threads]", "measured_dram_read_bytes", NULL, true},
+    {"DRAM read [MEAS socket]", "measured_socket_dram_read_bytes", NULL, true},
+    {"DRAM write [MEAS socket]", "measured_socket_dram_write_bytes", NULL, true},
 };
 enum { N_SHOWN = sizeof shown / sizeof shown[0] };
 
@@ -157,6 +162,7 @@ struct layout {
     const struct shown *what[N_SHOWN];
     int n;
     struct vit_column column[2 + 2 * N_SHOWN];
+    int n_column;
 };
 
 static void choose(const struct vit_profile *p, struct layout *l)
@@ -164,12 +170,14 @@ static void choose(const struct vit_profile *p, struct layout *l)
     *l = (struct layout){.column = {{"class", VIT_TEXT, "", "class of operators"},
                                     {"compulsory_bytes", VIT_INT, "B", "compulsory bytes (analytic)"}}};
     l->column[1].name = "compulsory [MIN]";
+    l->n_column = 2;
     for (int i = 0; i < N_SHOWN; i++) {
         if (!has_values(p, shown[i].column))
             continue;
         l->what[l->n] = &shown[i];
-        l->column[2 + 2 * l->n] = (struct vit_column){shown[i].heading, VIT_REAL, "B", ""};
-        l->column[3 + 2 * l->n] = (struct vit_column){"x MIN", VIT_REAL, "", ""};
+        l->column[l->n_column++] = (struct vit_column){shown[i].heading, VIT_REAL, "B", ""};
+        if (shown[i].ratio)
+            l->column[l->n_column++] = (struct vit_column){"x MIN", VIT_REAL, "", ""};
         l->n++;
     }
 }
@@ -177,8 +185,11 @@ static void choose(const struct vit_profile *p, struct layout *l)
 int vit_traffic_figures(const struct vit_profile *p)
 {
     struct layout l;
+    int n = 0;
     choose(p, &l);
-    return l.n;
+    for (int i = 0; i < l.n; i++)
+        n += l.what[i]->ratio;
+    return n;
 }
 
 static int put_row(const struct vit_profile *p, const struct layout *l, struct vit_sink *sink,
@@ -186,10 +197,11 @@ static int put_row(const struct vit_profile *p, const struct layout *l, struct v
 {
     double compulsory = (double)vit_cost_bytes(&group->cost);
     struct vit_cell row[2 + 2 * N_SHOWN] = {vit_text(group->name), vit_int(vit_cost_bytes(&group->cost))};
-    for (int i = 0; i < l->n; i++) {
-        row[2 + 2 * i] = value_of(p, l->what[i], group->bytes);
-        if (row[2 + 2 * i].present && compulsory > 0)
-            row[3 + 2 * i] = vit_real_cell(row[2 + 2 * i].r / compulsory);
+    for (int i = 0, at = 2; i < l->n; i++) {
+        struct vit_cell value = value_of(p, l->what[i], group->bytes);
+        row[at++] = value;
+        if (l->what[i]->ratio)
+            row[at++] = value.present && compulsory > 0 ? vit_real_cell(value.r / compulsory) : vit_absent();
     }
     return vit_sink_write(sink, row);
 }
@@ -226,7 +238,7 @@ static const struct vit_column class_columns[] = {
     {"scope", VIT_TEXT, "", "whose work is in it"},
     {"bytes", VIT_REAL, "B", "sum over the operators of the class"},
     {"compulsory_bytes", VIT_INT, "B", "of the same operators (analytic)"},
-    {"ratio", VIT_REAL, "", "bytes / compulsory_bytes"},
+    {"ratio", VIT_REAL, "", "bytes / compulsory_bytes; empty where bytes are a part of their source's traffic"},
 };
 enum { N_CLASS = sizeof class_columns / sizeof class_columns[0] };
 static const struct vit_schema class_schema = {"traffic", 1, N_CLASS, class_columns};
@@ -246,7 +258,7 @@ static int put_class(const struct vit_profile *p, const struct layout *l, struct
             vit_text(vit_scope_name(figure->scope)),
             bytes,
             vit_int(vit_cost_bytes(&group->cost)),
-            bytes.present && compulsory > 0 ? vit_real_cell(bytes.r / compulsory) : vit_absent(),
+            bytes.present && l->what[i]->ratio && compulsory > 0 ? vit_real_cell(bytes.r / compulsory) : vit_absent(),
         };
         status = vit_sink_write(sink, row);
     }
@@ -283,7 +295,7 @@ int vit_traffic_print(const struct vit_profile *p, const struct vit_options *opt
     if (l.n == 0)
         return VIT_OK;
     print_sources(p, &l);
-    const struct vit_schema schema = {"traffic", 1, 2 + 2 * l.n, l.column};
+    const struct vit_schema schema = {"traffic", 1, l.n_column, l.column};
     int n = vit_profile_group(p, vit_profile_class, group);
     vit_group_sort_by_time(group, n);
     n += vit_profile_group(p, whole, group + n);

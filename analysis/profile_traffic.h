@@ -22,7 +22,7 @@ int vit_traffic_schema(const struct vit_traffic *traffic, struct vit_schema_buil
 /* sources.csv: one row per column of the probes, saying what its numbers are, or why there are none. */
 int vit_traffic_write_sources(const struct vit_session *session, const char *path);
 
-/* How many sources besides compulsory have values. */
+/* How many bars the figure of traffic.csv has for each class: 0 where only compulsory bytes are known. */
 int vit_traffic_figures(const struct vit_profile *profile);
 
 /* traffic.csv: one row per class and source that has values, beside the compulsory bytes. */

@@ -5,7 +5,7 @@
 #include "model/base/status.h"
 #include "model/blas.h"
 #include "model/kernel_set.h"
-#include "probes/papi_survey.h"
+#include "probes/counter_survey.h"
 
 #include <errno.h>
 #include <math.h>
@@ -142,21 +142,29 @@ static void add_machine(struct vit_json *json, const struct vit_machine *m)
 
 static void add_counters(struct vit_json *json)
 {
-    enum { MOST = 64 };
-    static struct vit_papi_finding finding[MOST];
-    int n = vit_papi_survey(finding, MOST);
-    vit_json_array(json, "papi_events");
-    for (int i = 0; i < n && i < MOST; i++) {
+    const struct vit_counter_survey *survey = vit_counter_survey();
+    vit_json_object(json, "counters");
+    vit_json_string(json, "verdict", survey->verdict);
+    vit_json_integer(json, "perf_event_paranoid", survey->system.paranoid);
+    vit_json_array(json, "events");
+    for (int i = 0; i < survey->n; i++) {
+        const struct vit_counter_finding *f = &survey->finding[i];
         vit_json_object(json, NULL);
-        vit_json_string(json, "column", finding[i].column);
-        vit_json_string(json, "event", finding[i].event);
-        vit_json_boolean(json, "usable", finding[i].usable);
-        if (!finding[i].usable) {
-            vit_json_string(json, "failed_at", vit_papi_rung_name(finding[i].failed));
-            vit_json_string(json, "reason", finding[i].reason);
+        vit_json_string(json, "column", f->column);
+        vit_json_string(json, "event", f->event);
+        vit_json_string(json, "backend", f->backend->name);
+        vit_json_string(json, "scope", vit_scope_name(f->scope));
+        vit_json_boolean(json, "usable", f->usable);
+        vit_json_boolean(json, "chosen", f->chosen);
+        if (!isnan(f->calibration))
+            vit_json_number(json, "calibration", f->calibration);
+        if (!f->usable) {
+            vit_json_string(json, "failed_at", vit_rung_name(f->failed));
+            vit_json_string(json, "reason", f->reason);
         }
         vit_json_end(json);
     }
+    vit_json_end(json);
     vit_json_end(json);
 }
 
@@ -172,7 +180,7 @@ void vit_run_info_begin(struct vit_json *json, const char *command, const struct
     vit_json_string(json, "command", command);
     vit_json_string(json, "written", now);
     add_build(json);
-    (void)vit_papi_survey(NULL, 0); /* loads PAPI, whose version is asked for next */
+    (void)vit_counter_survey(); /* loads PAPI, whose version is asked for next */
     add_libraries(json);
     add_options(json, options);
     add_machine(json, machine);

@@ -132,7 +132,6 @@ bool vit_cache_ring_drop(struct vit_cache_ring *ring, uint32_t set, uint32_t *di
         return false;
     *dirty = node->dirty ? node->line : VIT_NO_LINE;
     forget(ring, at);
-    node->dirty = false;
     ring->youngest[set] = node->older;
     return true;
 }

@@ -5,6 +5,7 @@
  * follow one another in the second of two forwards; a dirty line is written back at the cost of the step that evicts
  * it. Prepare steps are left out. */
 #include "model/base/status.h"
+#include "model/blas_stream.h"
 #include "model/exec.h"
 #include "model/kernel_set.h"
 #include "probes/cache_model.h"
@@ -40,7 +41,7 @@ struct state {
     char caches[VIT_CACHE_TEXT];
     int at[N_QUANTITIES]; /* level of the geometry; -1: it has none */
     struct step_bytes *step;
-    const char *isa;                 /* of the kernels that were followed */
+    char kernels[64];                /* those that were followed */
     char no_level[VIT_REASON_TEXT];  /* why L1_FILL or L2_FILL is absent */
     char no_stream[VIT_REASON_TEXT]; /* why all steps are absent in a chain; "": they are not */
 };
@@ -109,6 +110,18 @@ static int find_streams(struct state *s, const struct vit_plan *plan)
     return VIT_OK;
 }
 
+/* plan: NULL before OpenBLAS is loaded. */
+static void name_kernels(struct state *s, const struct vit_plan *plan)
+{
+    bool blas = false;
+    for (int i = 0; plan && i < plan->n_step; i++)
+        blas = blas || plan->step[i].kernel->blas;
+    snprintf(s->kernels, sizeof s->kernels, "%s", vit_kernels()->isa);
+    if (blas)
+        snprintf(s->kernels, sizeof s->kernels, "%s, OpenBLAS %.16s%s", vit_kernels()->isa, vit_blas_kernel(),
+                 vit_gemm_stream_known() ? "" : " (blocking guessed)");
+}
+
 static int read_geometry(struct vit_cache_geometry *geometry, const char *argument)
 {
     if (argument)
@@ -134,7 +147,7 @@ static int open_sim(struct vit_probe *probe, const char *argument, const struct 
     }
     vit_cache_geometry_text(&s->geometry, s->caches);
     choose_levels(s);
-    s->isa = vit_kernels()->isa;
+    name_kernels(s, NULL);
     probe->state = s;
     return VIT_OK;
 }
@@ -219,7 +232,7 @@ static int compute(struct vit_probe *probe, struct vit_exec *exec, const struct 
     int status = vit_cache_model_open(&run.model, &s->geometry);
     if (status != VIT_OK)
         return status;
-    s->isa = vit_kernels()->isa;
+    name_kernels(s, exec->plan);
     status = simulate_cold(&run);
     if (status == VIT_OK && !s->no_stream[0])
         status = simulate_chained(&run);
@@ -255,7 +268,7 @@ static void describe(const struct vit_probe *probe, int c, struct vit_figure *fi
     const struct state *s = probe->state;
     snprintf(figure->source, sizeof figure->source,
              "LRU %s, %d B lines, write-allocate, no prefetch, 1 thread, kernels %s", s->caches, VIT_LINE_BYTES,
-             s->isa);
+             s->kernels);
 }
 
 const struct vit_probe_def vit_probe_cache_sim = {

@@ -54,6 +54,9 @@ struct vit_reading {
     uint64_t enabled_ns, running_ns; /* less running than enabled: multiplexed; both 0 where the backend cannot tell */
 };
 
+/* Less of its time than this on a counter: multiplexed. */
+#define VIT_COUNTER_FULL 0.99
+
 struct vit_counting; /* events of one request, open and running */
 
 struct vit_counter_backend {
@@ -72,3 +75,8 @@ struct vit_counter_backend {
 };
 
 extern const struct vit_counter_backend vit_counter_papi, vit_counter_perf;
+
+/* Of PAPI: "7.0.0", "" before it was loaded or where it does not start; and the library that is loaded for it:
+ * "libpapi.so.7.0". */
+const char *vit_papi_version(void);
+const char *vit_papi_soname(void);

@@ -8,7 +8,7 @@
 #include "probes/counter.h"
 #include "probes/counter_map.h"
 
-enum { VIT_COUNTER_TERMS = 8, VIT_COUNTER_NAME = 320, VIT_MAX_FINDINGS = 64 };
+enum { VIT_COUNTER_TERMS = 8, VIT_COUNTER_NAME = 512, VIT_COUNTER_DETAIL = 320, VIT_MAX_FINDINGS = 64 };
 
 /* One event of the map tried with one backend. */
 struct vit_counter_finding {
@@ -45,7 +45,7 @@ struct vit_counter_survey {
     struct vit_counter_system system;
     int n;
     struct vit_counter_finding finding[VIT_MAX_FINDINGS]; /* by quantity, then in the order tried */
-    char verdict[640]; /* one line: "measured: n/a - this kernel exposes no CPU counters (virtual machine); ..." */
+    char verdict[896]; /* one line: "measured: n/a - this kernel exposes no CPU counters (virtual machine); ..." */
     double seconds;    /* that it took */
 };
 
@@ -61,6 +61,16 @@ void vit_counter_why(const struct vit_counter_survey *survey, const char *column
 
 /* Tries one event given in the language of a backend: "PAPI_L1_DCM", "perf::CYCLES", "cpu/event=0x44,umask=0x48/". */
 void vit_counter_try(struct vit_counter_finding *finding, const struct vit_counter_backend *backend, const char *event);
+
+/* The events of a sum. */
+struct vit_counter_terms {
+    int n;
+    const char *term[VIT_COUNTER_TERMS]; /* in text */
+    char text[VIT_COUNTER_NAME];
+};
+
+/* VIT_EINVAL: too long, or too many. Must not be moved. */
+int vit_counter_terms(struct vit_counter_terms *terms, const char *event);
 
 /* Writes reason and cure of a finding from its rung, its codes and the system; detail: the backend's own words. */
 void vit_counter_explain(struct vit_counter_finding *finding, const struct vit_counter_system *system,

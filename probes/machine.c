@@ -4,6 +4,7 @@
 
 #include "model/base/status.h"
 
+#include <dirent.h>
 #include <hwloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,6 +130,23 @@ static void read_line(const char *path, char *text, size_t size)
     fclose(file);
 }
 
+/* Names of the kernel's counting units; "" where there is no such folder. */
+static void read_pmus(struct vit_machine *m)
+{
+    struct dirent **entry;
+    int n = scandir("/sys/bus/event_source/devices", &entry, NULL, alphasort);
+    size_t used = 0;
+    for (int i = 0; i < n; i++) {
+        size_t left = sizeof m->pmus - used;
+        const char *name = entry[i]->d_name;
+        if (name[0] != '.' && strlen(name) + 1 < left)
+            used += (size_t)snprintf(m->pmus + used, left, "%s%s", used ? " " : "", name);
+        free(entry[i]);
+    }
+    if (n >= 0)
+        free(entry);
+}
+
 static void read_system(struct vit_machine *m)
 {
     struct utsname name;
@@ -151,6 +169,7 @@ int vit_machine_read(struct vit_machine *machine)
         return status;
     read_cpuinfo(machine);
     read_system(machine);
+    read_pmus(machine);
     snprintf(machine->source, sizeof machine->source, "hwloc %s, /proc/cpuinfo, uname, /sys", HWLOC_VERSION);
     return VIT_OK;
 }

@@ -2,7 +2,7 @@
 #include "probes/papi_library.h"
 
 #include "model/base/status.h"
-#include "probes/papi_survey.h"
+#include "probes/counter.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
@@ -25,8 +25,8 @@ enum { N_FUNCTIONS = sizeof name / sizeof name[0] };
 _Static_assert(sizeof vit_papi == N_FUNCTIONS * sizeof(void *), "a pointer per name");
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static bool loaded;
-static char trouble[256];
+static bool started;
+static char trouble[320];
 
 const char *vit_papi_soname(void)
 {
@@ -35,7 +35,7 @@ const char *vit_papi_soname(void)
     return soname;
 }
 
-static void load(void)
+static bool load(void)
 {
     void *function[N_FUNCTIONS];
     void *library = dlopen(vit_papi_soname(), RTLD_NOW | RTLD_LOCAL);
@@ -45,15 +45,44 @@ static void load(void)
     if (all)
         memcpy(&vit_papi, function, sizeof vit_papi);
     else
-        snprintf(trouble, sizeof trouble, "%s", dlerror());
-    loaded = all;
+        snprintf(trouble, sizeof trouble, "libpapi is not installed (%.200s)", dlerror());
+    return all;
+}
+
+static unsigned long thread_id(void)
+{
+    return (unsigned long)pthread_self();
+}
+
+static void start(void)
+{
+    if (!load())
+        return;
+    int status = PAPI_VER_CURRENT;
+    if (vit_papi.PAPI_is_initialized() == PAPI_NOT_INITED)
+        status = vit_papi.PAPI_library_init(PAPI_VER_CURRENT);
+    if (status == PAPI_VER_CURRENT)
+        status = vit_papi.PAPI_thread_init(thread_id);
+    else if (status > 0)
+        status = PAPI_EINVAL; /* another version than the header's */
+    started = status == PAPI_OK;
+    if (!started)
+        snprintf(trouble, sizeof trouble, "PAPI does not start: %s (%d)", vit_papi.PAPI_strerror(status), status);
 }
 
 int vit_papi_library_open(void)
 {
-    pthread_once(&once, load);
-    if (!loaded)
-        return vit_fail(VIT_ENOTSUP, "libpapi is not installed: apt-get install libpapi%d.%d (%s)", MAJOR, MINOR,
-                        trouble);
-    return VIT_OK;
+    pthread_once(&once, start);
+    return started ? VIT_OK : vit_fail(VIT_ENOTSUP, "%s", trouble);
+}
+
+const char *vit_papi_version(void)
+{
+    static char text[32];
+    int version = PAPI_VER_CURRENT;
+    if (!started)
+        return "";
+    snprintf(text, sizeof text, "%d.%d.%d", PAPI_VERSION_MAJOR(version), PAPI_VERSION_MINOR(version),
+             PAPI_VERSION_REVISION(version));
+    return text;
 }

@@ -309,7 +309,7 @@ static void plain_write_back(struct plain *p, int from, uint64_t line)
 
 static void plain_touch(struct plain *p, int i, uint64_t line, bool write)
 {
-    if (i == p->n)
+    if (i >= p->n)
         return;
     struct plain_level *level = &p->level[i];
     struct plain_line *l = plain_find(level, line);

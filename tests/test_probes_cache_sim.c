@@ -2,6 +2,7 @@
 /* Steps whose kernels are made here touch two arrays, A of 32 lines and B of 16, so that all bytes can be counted by
  * hand. */
 #include "analysis/instance.h"
+#include "model/blas_stream.h"
 #include "model/kernel_set.h"
 #include "probes/cache_geometry.h"
 #include "probes/machine.h"
@@ -297,6 +298,27 @@ static void test_cache_sim_fetches_compulsory_bytes_at_least(void **state)
     assert_ok(vit_kernels_choose(vit_kernel_sets()[0]->isa));
 }
 
+static void test_cache_sim_names_openblas(void **state)
+{
+    (void)state;
+    if (vit_blas_open() != VIT_OK)
+        skip();
+    struct vit_instance instance;
+    struct vit_session session;
+    struct vit_instance_options options = {.kernel = "openblas", .seed = 3};
+    assert_ok(vit_instance_open(&instance, "deit_nano", &options));
+    const char *probe = "cache_sim=L1=32K,8";
+    assert_ok(vit_session_open(&session, &instance.plan, &probe, 1));
+    vit_session_compute(&session, &instance.exec, NULL);
+    char name[64];
+    snprintf(name, sizeof name, "kernels %s, OpenBLAS %s", vit_kernels()->isa, vit_blas_kernel());
+    struct vit_figure figure = vit_probe_figure(&session.probe[0], 2);
+    assert_non_null(strstr(figure.source, name));
+    assert_true(vit_gemm_stream_known() == !strstr(figure.source, "guessed"));
+    vit_session_close(&session);
+    vit_instance_close(&instance);
+}
+
 int main(void)
 {
 #define WITH_STEPS(test) cmocka_unit_test_setup_teardown(test, open_steps, close_steps)
@@ -312,6 +334,7 @@ int main(void)
         WITH_STEPS(test_cache_sim_tells_how_far_it_is),
         WITH_STEPS(test_cache_sim_respects_a_limit_of_time),
         cmocka_unit_test(test_cache_sim_fetches_compulsory_bytes_at_least),
+        cmocka_unit_test(test_cache_sim_names_openblas),
     };
     return cmocka_run_group_tests_name("probes_cache_sim", tests, NULL, NULL);
 }

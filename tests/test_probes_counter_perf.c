@@ -58,10 +58,10 @@ long syscall(long sysno, ...)
     static long (*real)(long, ...);
     if (!real)
         *(void **)&real = dlsym(RTLD_NEXT, "syscall");
-    long argument[6];
+    long argument[5]; /* as many as any caller here has */
     va_list list;
     va_start(list, sysno);
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 5; i++)
         argument[i] = va_arg(list, long);
     va_end(list);
     if (sysno == SYS_perf_event_open) {
@@ -88,12 +88,12 @@ long syscall(long sysno, ...)
             argument[2] = -1;
         }
     }
-    return real(sysno, argument[0], argument[1], argument[2], argument[3], argument[4], argument[5]);
+    return real(sysno, argument[0], argument[1], argument[2], argument[3], argument[4]);
 }
 
 ssize_t read(int fd, void *buf, size_t nbytes)
 {
-    ssize_t got = syscall(SYS_read, (long)fd, (long)(uintptr_t)buf, (long)nbytes, 0L, 0L, 0L);
+    ssize_t got = syscall(SYS_read, (long)fd, (long)(uintptr_t)buf, (long)nbytes, 0L, 0L);
     if (kernel.starved && got >= 4 * (ssize_t)sizeof(uint64_t))
         ((uint64_t *)buf)[2] = 0; /* the time that the group was on the counters */
     return got;
@@ -204,7 +204,7 @@ static pid_t worker;
 static void *spin(void *unused)
 {
     (void)unused;
-    worker = (pid_t)syscall(SYS_gettid, 0L, 0L, 0L, 0L, 0L, 0L);
+    worker = (pid_t)syscall(SYS_gettid, 0L, 0L, 0L, 0L, 0L);
     atomic_store(&busy, 1);
     while (atomic_load(&busy)) {
     }

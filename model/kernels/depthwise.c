@@ -132,7 +132,7 @@ struct layout {
     int64_t offset[MAX_TAPS];
 };
 
-static struct layout find_layout(const int64_t *shape)
+static inline __attribute__((always_inline)) struct layout find_layout(const int64_t *shape)
 {
     const int64_t stride = shape[VIT_CONV_STRIDE], width = shape[VIT_CONV_OUT_WIDTH];
     const int64_t height = shape[VIT_CONV_OUT_HEIGHT], columns = vit_phase_width(shape);
@@ -150,7 +150,8 @@ static struct layout find_layout(const int64_t *shape)
 }
 
 /* Planes first to end are padded, convolved and copied out. */
-static void convolve_batch(const struct vit_depthwise *d, const struct layout *l, int64_t first, int64_t end)
+static inline __attribute__((always_inline)) void convolve_batch(const struct vit_depthwise *d, const struct layout *l,
+                                                                 int64_t first, int64_t end)
 {
     const int64_t stride = d->shape[VIT_CONV_STRIDE];
     vit_real *const out = d->scratch + l->batch * l->phases;
@@ -175,10 +176,11 @@ static void convolve_batch(const struct vit_depthwise *d, const struct layout *l
 
 void VIT_KERNEL_NAME(depthwise_planes)(const struct vit_depthwise *d)
 {
-    const struct layout l = find_layout(d->shape);
-    memset(d->scratch, 0, (size_t)(l.batch * l.phases) * sizeof *d->scratch);
+    const struct vit_depthwise own = *d; /* nothing that is written can change it */
+    const struct layout l = find_layout(own.shape);
+    memset(own.scratch, 0, (size_t)(l.batch * l.phases) * sizeof *own.scratch);
     for (int64_t first = 0; first < l.planes; first += l.batch)
-        convolve_batch(d, &l, first, l.planes - first < l.batch ? l.planes : first + l.batch);
+        convolve_batch(&own, &l, first, l.planes - first < l.batch ? l.planes : first + l.batch);
 }
 
 /* Vectors load what lies between every stride-th element too. */

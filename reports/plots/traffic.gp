@@ -2,14 +2,14 @@
 # traffic.gp - bytes by class of operators, one bar per source; simulated bars are hatched, measured and touched ones
 # solid, and the compulsory bytes are a line across the bars of a class.
 # data: CSV, one row per class and source, classes from the top in file order: class, figure, tier, bytes,
-# compulsory_bytes. Optional: height, title, subtitle.
+# compulsory_bytes, ratio; rows without a ratio are left out. Optional: height, title, subtitle.
 width = 860
 if (!exists("height")) height = 560
 load palette
 stats data using (see(stringcolumn("class"))) nooutput
 classes = names
 names = ""
-stats data using (see(stringcolumn("figure"))) nooutput
+stats data using (column("ratio") >= 0 ? see(stringcolumn("figure")) : 0) nooutput
 figures = names
 n_class = words(classes)
 n_figure = words(figures)
@@ -56,7 +56,7 @@ plot for [i = 1:n_figure] f = word(figures, i) data \
      for [i = 1:n_figure] f = word(figures, i) data \
          using (solid(f, bytes_of(f)) / 2):(at(f)):(0):(bytes_of(f)):(at(f) - 0.4):(at(f) + 0.4) with boxxyerror \
          fillstyle solid 1.0 linecolor rgb color(f) title (simulated(f) ? "" : f), \
-     data using (column("compulsory_bytes") / unit):(row(stringcolumn("class"), stringcolumn("figure")) - 0.5):(0):(1) \
+     data using (column("ratio") >= 0 ? column("compulsory_bytes") / unit : NaN):(row(stringcolumn("class"), stringcolumn("figure")) - 0.5):(0):(1) \
          with vectors nohead linewidth 2 linecolor rgb "#1A1A1A" notitle, \
      NaN with lines linewidth 2 linecolor rgb "#1A1A1A" title "compulsory [MIN]", \
      for [i = 1:n_figure] f = word(figures, i) data \

@@ -29,6 +29,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+// The library's own names of parameters are reserved. NOLINTBEGIN(readability-inconsistent-declaration-parameter-name)
+
 struct rule {
     int instead; /* PERF_COUNT_SW_*, or -1: what was asked for */
     int error;
@@ -38,7 +40,7 @@ struct rule {
     int most;
 };
 
-enum { MAX_FDS = 4096, MAX_GROUP = 16, SOFTWARE_TRACEPOINT_TYPES = 2 };
+enum { MAX_FDS = 4096, MAX_GROUP = 16 };
 
 static struct counter {
     bool open;
@@ -321,3 +323,5 @@ int open(const char *path, int flags, ...)
     va_end(list);
     return next_open(redirect(path), flags, mode);
 }
+
+// NOLINTEND(readability-inconsistent-declaration-parameter-name)
