@@ -98,14 +98,25 @@ static void keep(const struct vit_survey *survey, const struct vit_machine *mach
         snprintf(told, size, "not kept for later runs: %s", vit_error());
 }
 
+static void warn_if_busy(const struct vit_survey *survey, int threads)
+{
+    double share = vit_survey_cpu_share(survey, threads);
+    if (share < VIT_QUIET_SHARE)
+        printf("  too low: %s had a processor %.0f %% of the time; measure again when the machine has no other work\n",
+               threads == 1 ? "it" : "they", 100 * share);
+}
+
 static void tell(const struct vit_survey *survey, const struct vit_machine *machine, const char *folder)
 {
     int numbers;
     print_roofs(&machine->single);
-    if (vit_survey_threads(survey, &numbers) > 1)
+    warn_if_busy(survey, 1);
+    if (vit_survey_threads(survey, &numbers) > 1) {
         print_roofs(&machine->all);
-    else if (machine->logical > 1)
+        warn_if_busy(survey, machine->all.threads);
+    } else if (machine->logical > 1) {
         printf("(--threads %d measures all logical processors, too)\n", machine->logical);
+    }
     printf("results in %s: run.json, ceilings.csv, roofs.csv\n", folder);
     if (vit_plot_available())
         printf("figures in %s: bandwidth, %sroofline_cache, roofline_dram (.svg, .png)\n", folder,

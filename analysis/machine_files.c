@@ -20,6 +20,8 @@ static const struct vit_column ceiling_columns[] = {
     {"unit", VIT_TEXT, "", "GFLOP/s; GB/s: 1e9 bytes"},
     {"array_bytes", VIT_INT, "B", "of all arrays of one thread"},
     {"repetitions", VIT_INT, "", "how many"},
+    {"cpu_share_pct", VIT_REAL, "%",
+     "of the time, all threads had a processor: well below 100, and the best is too low"},
     {"reason", VIT_TEXT, "", "why it was not measured"},
 };
 enum { N_CEILING = sizeof ceiling_columns / sizeof ceiling_columns[0] };
@@ -69,6 +71,7 @@ int vit_survey_emit_ceilings(const struct vit_survey *survey, struct vit_sink *s
                                                 vit_text(vit_survey_unit(f)),
                                                 f->array_bytes > 0 ? vit_int(f->array_bytes) : vit_absent(),
                                                 vit_int(f->repetitions),
+                                                f->repetitions > 0 ? vit_real_cell(100 * f->cpu_share) : vit_absent(),
                                                 text_or_absent(f->reason)};
         status = vit_sink_write(sink, row);
     }

@@ -74,6 +74,7 @@ static void add_figure(struct vit_json *json, const struct vit_survey_figure *f)
         vit_json_number(json, "best", f->best);
         vit_json_number(json, "first_quartile", f->low);
         vit_json_number(json, "third_quartile", f->high);
+        vit_json_number(json, "cpu_share", f->cpu_share);
         vit_json_string(json, "unit", vit_survey_unit(f));
     } else {
         vit_json_string(json, "reason", f->reason);
@@ -138,7 +139,8 @@ static bool read_figure(struct vit_survey_figure *f, const struct cJSON *item)
     f->best = vit_json_real(item, "best");
     f->low = vit_json_real(item, "first_quartile");
     f->high = vit_json_real(item, "third_quartile");
-    return in_order(f);
+    f->cpu_share = vit_json_real(item, "cpu_share");
+    return in_order(f) && f->cpu_share > 0;
 }
 
 static int read_survey(struct vit_survey *s, const struct cJSON *root, const char *path)
@@ -201,6 +203,10 @@ static int take_kept(struct vit_machine *machine, int threads, const char *path)
     if (status == VIT_OK)
         status = vit_survey_ceilings(survey, threads, &all);
     if (status == VIT_OK) {
+        bool busy = vit_survey_cpu_share(survey, threads) < VIT_QUIET_SHARE;
+        snprintf(machine->ceilings_note, sizeof machine->ceilings_note,
+                 "kept %s by `vitscope machine`, which measures them anew%s", survey->date,
+                 busy ? "; they are low, the machine had other work then" : "");
         machine->single = single;
         machine->all = all;
         snprintf(machine->single.kept, sizeof single.kept, "%s", survey->date);
@@ -222,11 +228,8 @@ int vit_machine_ceilings(struct vit_machine *machine, int threads)
              "measured now, DRAM only; `vitscope machine --threads %d` measures all levels", threads);
     int status = vit_survey_path(path, sizeof path, machine);
     bool there = status == VIT_OK && access(path, F_OK) == 0;
-    if (there && take_kept(machine, threads, path) == VIT_OK) {
-        snprintf(machine->ceilings_note, sizeof machine->ceilings_note,
-                 "kept %s by `vitscope machine`, which measures them anew", machine->all.kept);
+    if (there && take_kept(machine, threads, path) == VIT_OK)
         return VIT_OK;
-    }
     if (there)
         snprintf(machine->ceilings_note, sizeof machine->ceilings_note, "measured now; not used: %.380s", vit_error());
     return vit_machine_measure(machine, threads);

@@ -2,6 +2,7 @@
 #include "analysis/machine_survey.h"
 
 #include "analysis/build_info.h"
+#include "model/base/clock.h"
 #include "model/base/status.h"
 #include "model/blas.h"
 #include "model/kernel_set.h"
@@ -14,10 +15,23 @@
 #include <string.h>
 #include <time.h>
 
+/* Wall time and the processor time of all threads. */
+struct watch {
+    int64_t wall_ns, cpu_ns;
+};
+
+static struct watch read_watch(void)
+{
+    struct timespec cpu;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+    return (struct watch){vit_clock_ns(), (int64_t)cpu.tv_sec * 1000000000 + cpu.tv_nsec};
+}
+
 struct taking {
     struct vit_survey *survey;
     struct vit_bench *bench; /* of the number of threads that is under way */
     struct vit_progress progress;
+    struct watch began; /* of the figure that is under way */
 };
 
 static const char no_non_temporal[] = "this compiler has no stores past the caches on this processor";
@@ -30,6 +44,9 @@ static int add(struct taking *t, struct vit_survey_figure figure, double *value,
         return vit_fail(VIT_EINVAL, "machine: more than %d figures", VIT_MAX_FIGURES);
     if (n > 0) {
         struct vit_summary summary = vit_stats_summary(value, n);
+        struct watch now = read_watch();
+        figure.cpu_share =
+            (double)(now.cpu_ns - t->began.cpu_ns) / ((double)(now.wall_ns - t->began.wall_ns + 1) * figure.threads);
         figure.repetitions = n;
         figure.median = summary.median;
         figure.low = summary.low;
@@ -38,6 +55,7 @@ static int add(struct taking *t, struct vit_survey_figure figure, double *value,
     }
     s->figure[s->n_figure++] = figure;
     vit_progress_update(&t->progress, s->n_figure);
+    t->began = read_watch();
     return VIT_OK;
 }
 
@@ -97,6 +115,7 @@ static int take_threads(struct taking *t, const struct vit_machine *machine, int
     int status = vit_bench_open(&t->bench, &options);
     if (status != VIT_OK)
         return status;
+    t->began = read_watch();
     status = take_arithmetic(t);
     for (int i = 0; i < n && status == VIT_OK; i++)
         status = take_transfers(t, &level[i]);
@@ -156,6 +175,18 @@ const struct vit_survey_figure *vit_survey_find(const struct vit_survey *survey,
 const char *vit_survey_unit(const struct vit_survey_figure *figure)
 {
     return strcmp(figure->level, "core") == 0 ? "GFLOP/s" : "GB/s";
+}
+
+double vit_survey_cpu_share(const struct vit_survey *survey, int threads)
+{
+    double sum = 0;
+    int n = 0;
+    for (int i = 0; i < survey->n_figure; i++)
+        if (survey->figure[i].threads == threads && survey->figure[i].repetitions > 0) {
+            sum += survey->figure[i].cpu_share;
+            n++;
+        }
+    return n > 0 ? sum / n : 0;
 }
 
 static double best(const struct vit_survey *survey, struct vit_survey_key key)

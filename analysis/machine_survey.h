@@ -10,12 +10,13 @@
 enum { VIT_MAX_FIGURES = 512 };
 
 struct vit_survey_figure {
-    char level[8];                  /* "L1", ..., "DRAM"; "core" for arithmetic */
-    char operation[16];             /* "load", ..., "triad_nt"; "fma", "gemm" */
-    char kernel[32];                /* "v4", or OpenBLAS's name of its kernel */
-    int threads;                    /* GB/s and GFLOP/s are those of all together */
-    int64_t array_bytes;            /* of all arrays of one thread; 0: none */
-    int repetitions;                /* 0: not measured, see reason */
+    char level[8];       /* "L1", ..., "DRAM"; "core" for arithmetic */
+    char operation[16];  /* "load", ..., "triad_nt"; "fma", "gemm" */
+    char kernel[32];     /* "v4", or OpenBLAS's name of its kernel */
+    int threads;         /* GB/s and GFLOP/s are those of all together */
+    int64_t array_bytes; /* of all arrays of one thread; 0: none */
+    double cpu_share;    /* of the time in which all threads had a processor: well below 1, and the best is too low */
+    int repetitions;     /* 0: not measured, see reason */
     double median, low, high, best; /* low, high: quartiles */
     char reason[VIT_MACHINE_TEXT];
 };
@@ -42,6 +43,10 @@ const struct vit_survey_figure *vit_survey_find(const struct vit_survey *survey,
 
 /* "GB/s" or "GFLOP/s" */
 const char *vit_survey_unit(const struct vit_survey_figure *figure);
+
+/* Mean cpu_share of the figures with so many threads; 0: none. Below VIT_QUIET_SHARE the machine had other work. */
+#define VIT_QUIET_SHARE 0.9
+double vit_survey_cpu_share(const struct vit_survey *survey, int threads);
 
 /* The ceilings of so many threads, all roofs included: the best of each. VIT_EINVAL where the survey lacks arithmetic
  * or the loads and triads of the DRAM with this number. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* OpenBLAS 0.3.21's driver of single-threaded products (driver/level3/level3.c): blocks of both sides are packed and
  * multiplied by kernels whose tiles depend on the core type. A row-major product is the column-major one with its
- * sides exchanged, so m, n, a, b below are the caller's n, m, b, a. Products of few elements take the same way on the
- * core types that are known here. */
+ * sides exchanged, so m, n, a, b below are the caller's n, m, b, a. Small products and vectors take the same way on the
+ * core types that are known here: this version has no shortcut for them there. */
 #include "model/blas_stream.h"
 
 #include <string.h>
@@ -10,28 +10,29 @@
 /* Blocking of a core type: P, Q, R and the unrolls from param.h, the rest from its kernel. */
 struct core {
     const char *name;
-    bool known;
     int64_t p, q, r;
     int64_t rows, columns; /* of packed panels: GEMM_UNROLL_M, GEMM_UNROLL_N */
     int64_t first_columns; /* packed and multiplied at a time while the first rows pass */
     int64_t wide, wide_of; /* columns of a tile while whole groups of wide_of columns are left */
-    bool staggered;        /* tiles of two panels of rows and half the columns, left and right in turn */
-    enum { DIRECT, WIDE_COPIED, ALL_COPIED } copied; /* which tiles first copy their columns to the stack */
+    enum { DIRECT, WIDE_COPIED, ALL_COPIED } copied; /* tiles that first copy their columns to the stack */
+    bool staggered; /* tiles of two panels of rows and half the columns, left and right in turn */
+    bool known;     /* compared with Callgrind */
 };
 
+/* SkylakeX takes other kernels for products of up to a million multiplications, which are not described here. */
 static const struct core cores[] = {
 #ifdef VIT_REAL_DOUBLE
-    {"Haswell", true, 512, 256, 13824, 4, 8, 24, 12, 24, false, WIDE_COPIED},
-    {"Zen", true, 512, 256, 13824, 4, 8, 24, 12, 24, false, WIDE_COPIED},
-    {"Sandybridge", true, 512, 256, 65008, 8, 4, 12, 4, 4, false, DIRECT},
-    {"SkylakeX", false, 192, 384, 8640, 16, 2, 12, 12, 12, false, DIRECT},
-    {"", false, 512, 256, 13824, 4, 4, 12, 4, 4, false, DIRECT},
+    {"Haswell", 512, 256, 13824, 4, 8, 24, 12, 24, WIDE_COPIED, false, true},
+    {"Zen", 512, 256, 13824, 4, 8, 24, 12, 24, WIDE_COPIED, false, true},
+    {"Sandybridge", 512, 256, 65008, 8, 4, 12, 4, 4, DIRECT, false, true},
+    {"SkylakeX", 192, 384, 8640, 16, 2, 12, 12, 12, DIRECT, false, false},
+    {"", 512, 256, 13824, 4, 4, 12, 4, 4, DIRECT, false, false}, /* any other */
 #else
-    {"Haswell", true, 320, 320, 104512, 8, 4, 12, 12, 12, true, DIRECT},
-    {"Zen", true, 320, 320, 104512, 8, 4, 12, 12, 12, true, DIRECT},
-    {"Sandybridge", true, 768, 384, 86592, 16, 4, 12, 4, 4, false, ALL_COPIED},
-    {"SkylakeX", false, 448, 448, 74432, 16, 4, 24, 24, 24, false, DIRECT},
-    {"", false, 320, 320, 104512, 8, 4, 12, 4, 4, false, DIRECT},
+    {"Haswell", 320, 320, 104512, 8, 4, 12, 12, 12, DIRECT, true, true},
+    {"Zen", 320, 320, 104512, 8, 4, 12, 12, 12, DIRECT, true, true},
+    {"Sandybridge", 768, 384, 86592, 16, 4, 12, 4, 4, ALL_COPIED, false, true},
+    {"SkylakeX", 448, 448, 74432, 16, 4, 24, 24, 24, DIRECT, false, false},
+    {"", 320, 320, 104512, 8, 4, 12, 4, 4, DIRECT, false, false}, /* any other */
 #endif
 };
 enum { N_CORES = sizeof cores / sizeof cores[0] };
@@ -140,7 +141,7 @@ static void pack_block(const struct product *p, const struct pack *pack)
 
 /* A tile of C; the block's first row and column are 0 here. */
 struct tile {
-    vit_real *c;
+    const vit_real *c;
     int64_t row, rows, panels;   /* of A: `panels` panels of `rows` rows each */
     uintptr_t b;                 /* the block's columns, packed */
     int64_t column, columns;     /* of C */
@@ -206,7 +207,7 @@ static void copy_columns(const struct product *p, struct tile *t)
 }
 
 /* C (rows, columns) += packed rows times packed columns at b. */
-static void stream_kernel(const struct product *p, vit_real *c, uintptr_t b, const int64_t size[2])
+static void stream_kernel(const struct product *p, const vit_real *c, uintptr_t b, const int64_t size[2])
 {
     enum { NARROW = 8 };
     const struct core *core = p->core;

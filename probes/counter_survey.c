@@ -18,19 +18,19 @@ static const struct vit_counter_backend *const real_backends[] = {&vit_counter_p
 
 static struct vit_counter_survey survey;
 static bool surveyed;
-static const struct vit_counter_stage *stage;
+static const struct vit_counter_stage *staged;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
 int vit_counter_backends(const struct vit_counter_backend *const **backend)
 {
-    *backend = stage ? stage->backend : real_backends;
-    return stage ? stage->n_backend : (int)(sizeof real_backends / sizeof real_backends[0]);
+    *backend = staged ? staged->backend : real_backends;
+    return staged ? staged->n_backend : (int)(sizeof real_backends / sizeof real_backends[0]);
 }
 
-void vit_counter_set_stage(const struct vit_counter_stage *next)
+void vit_counter_set_stage(const struct vit_counter_stage *stage)
 {
     pthread_mutex_lock(&mutex);
-    stage = next;
+    staged = stage;
     surveyed = false;
     pthread_mutex_unlock(&mutex);
 }
@@ -184,11 +184,11 @@ static void make_survey(void)
     enum { MOST = VIT_MAX_FINDINGS };
     const struct vit_counter_event *event[MOST];
     const struct vit_counter_backend *const *backend;
-    struct vit_stream stream = {.bytes = stage && stage->stream_bytes ? stage->stream_bytes : vit_stream_size()};
+    struct vit_stream stream = {.bytes = staged && staged->stream_bytes ? staged->stream_bytes : vit_stream_size()};
     int64_t begin = vit_clock_ns();
     memset(&survey, 0, sizeof survey);
-    if (stage)
-        survey.system = stage->system;
+    if (staged)
+        survey.system = staged->system;
     else
         vit_counter_system_read(&survey.system);
     int n = vit_counter_events_of(&survey.system.processor, event, MOST), n_backend = vit_counter_backends(&backend);
@@ -258,13 +258,13 @@ static bool is_shared(const char *event)
 void vit_counter_try(struct vit_counter_finding *f, const struct vit_counter_backend *backend, const char *event)
 {
     (void)vit_counter_survey(); /* reads the system */
-    struct vit_stream stream = {.bytes = stage && stage->stream_bytes ? stage->stream_bytes : vit_stream_size()};
+    struct vit_stream stream = {.bytes = staged && staged->stream_bytes ? staged->stream_bytes : vit_stream_size()};
     *f = (struct vit_counter_finding){.column = "",
                                       .backend = backend,
                                       .calibration = NAN,
                                       .idle_per_s = NAN,
                                       .scope = is_shared(event) ? VIT_SCOPE_SOCKET : VIT_SCOPE_THREADS,
-                                      .caveat = "a raw count: what it means is the processor's affair"};
+                                      .caveat = "raw: what it means is the processor's affair"};
     try_names(f, event, VIT_STIMULUS_ALL, &stream);
     if (f->failed == VIT_RUNG_ADVANCE && f->counted == 0) { /* some of the kernel's events happen only in its mode */
         f->kernel = true;

@@ -20,5 +20,9 @@ int vit_counter_tasks_open(struct vit_counter_tasks *tasks, const struct vit_cou
 bool vit_counter_tasks_read(const struct vit_counter_tasks *tasks, struct vit_reading *sum, int n_event);
 void vit_counter_tasks_close(struct vit_counter_tasks *tasks);
 
+/* Can the backend count the request's events on another thread than the caller? Tried on one started for it. The
+ * failure is PAPI's where it lacks the processor's instruction counter, which it wants for attaching. */
+int vit_counter_tasks_try(const struct vit_counter_backend *backend, const struct vit_counter_request *request);
+
 /* Threads that the process has now; 0 if that cannot be read. */
 int vit_counter_tasks_now(void);

@@ -30,6 +30,10 @@ static const struct vit_column default_column[] = {
 
 enum { N_DEFAULT = sizeof default_column / sizeof default_column[0], MARKS = 2, MOST_VALUE_BITS = 47 };
 
+/* CPU time after which it is judged whether all of it was counted: waking a thread costs some 30 us that its task clock
+ * does not see, too large a share of a short run. */
+static const double judged_cpu_ns = 5e6;
+
 /* A column while it is counted. */
 struct slot {
     int column, first, n;
@@ -49,6 +53,7 @@ struct counters {
     int n_slot, n_event;
     struct vit_counter_tasks tasks;
     struct vit_run_watch watch;
+    double counted_ns, cpu_ns;     /* of runs not judged yet */
     char refused[VIT_REASON_TEXT]; /* why nothing of any run is believed; "" when it is */
 
     struct vit_reading before;
@@ -123,7 +128,7 @@ static int start_counters(struct vit_probe *probe, int replay, struct vit_parall
     int status = vit_counter_tasks_open(&c->tasks, g->backend, &g->request);
     if (status != VIT_OK)
         return vit_fail_in(VIT_ENOTSUP, "counters");
-    status = vit_run_watch_open(&c->watch, g->backend);
+    status = vit_run_watch_open(&c->watch);
     if (status != VIT_OK) {
         vit_counter_tasks_close(&c->tasks);
         return vit_fail_in(VIT_ENOTSUP, "counters");
@@ -183,11 +188,17 @@ static void end_run(struct vit_probe *probe, struct counters *c)
     c->disturbed = verdict.disturbed ? c->disturbed | bit : c->disturbed & ~bit;
     for (int i = 0; i < probe->plan->n_step; i++)
         vit_probe_row(probe, i)[c->columns.n] = (int64_t)c->disturbed;
-    if (verdict.counted_share < VIT_COUNTED_SHARE && !c->refused[0])
+    c->counted_ns += verdict.counted_ns;
+    c->cpu_ns += verdict.cpu_ns;
+    if (c->cpu_ns < judged_cpu_ns)
+        return;
+    double share = c->counted_ns / c->cpu_ns;
+    if (share < VIT_COUNTED_SHARE && !c->refused[0])
         snprintf(c->refused, sizeof c->refused,
                  "counters: only %.0f %% of the CPU time of this process was counted (%.2f of %.2f ms): a thread that "
                  "started after the counters were attached; name one thread, or run again",
-                 100 * verdict.counted_share, verdict.counted_ns / 1e6, verdict.cpu_ns / 1e6);
+                 100 * share, c->counted_ns / 1e6, c->cpu_ns / 1e6);
+    c->counted_ns = c->cpu_ns = 0;
 }
 
 static void end(void *self, const struct vit_step *step)
@@ -250,13 +261,13 @@ static void describe(const struct vit_probe *probe, int index, struct vit_figure
     figure->scope = f->scope;
     if (!f->backend)
         return;
-    char bytes[32] = "", idle[64] = "";
+    char bytes[24] = "", idle[40] = ""; /* of a longer event or caveat, run.json and doctor tell the rest */
     if (f->bytes)
         snprintf(bytes, sizeof bytes, " x %d B", f->bytes);
     if (!isnan(f->idle_per_s))
-        snprintf(idle, sizeof idle, ", others' %.2f GB/s when idle are in it", f->idle_per_s / 1e9);
-    snprintf(figure->source, sizeof figure->source, "%s %.120s%s (%s mode)%s%s%.60s", f->backend->name, f->event, bytes,
-             f->kernel ? "user and kernel" : "user", idle, f->caveat[0] ? "; " : "", f->caveat);
+        snprintf(idle, sizeof idle, ", with %.3g GB/s of others", f->idle_per_s / 1e9);
+    snprintf(figure->source, sizeof figure->source, "%.8s %.100s%s (%s mode)%s%s%.44s", f->backend->name, f->event,
+             bytes, f->kernel ? "user and kernel" : "user", idle, f->caveat[0] ? "; " : "", f->caveat);
     figure->calibration = f->calibration;
     figure->run_fraction = c->run_fraction[index];
     figure->rejected = c->rejected[index];

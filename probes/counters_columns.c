@@ -3,30 +3,21 @@
 
 #include "model/base/clock.h"
 #include "model/base/status.h"
+#include "probes/counter_tasks.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-/* Can the backend count the finding's events for a thread named by its number? PAPI needs the processor's instruction
- * counter for that. */
 static bool attaches(const struct vit_counter_finding *f)
 {
     struct vit_counter_terms terms;
-    struct vit_attempt attempt;
-    struct vit_counting *counting;
     if (f->scope != VIT_SCOPE_THREADS)
         return true;
     if (vit_counter_terms(&terms, f->event) != VIT_OK)
         return false;
-    const struct vit_counter_request request = {
-        .event = terms.term, .n = terms.n, .task = (pid_t)syscall(SYS_gettid), .cpu = -1, .kernel = f->kernel};
-    if (f->backend->open(&counting, &request, &attempt) != VIT_OK)
-        return false;
-    f->backend->close(counting);
-    return true;
+    const struct vit_counter_request request = {.event = terms.term, .n = terms.n, .cpu = -1, .kernel = f->kernel};
+    return vit_counter_tasks_try(f->backend, &request) == VIT_OK;
 }
 
 static int room(const struct vit_counters_columns *c)

@@ -17,25 +17,26 @@ static double clock_of(clockid_t clock)
     return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
 }
 
-/* A usable task clock, of another backend than the busy one if there is one. */
-static const struct vit_counter_finding *find_clock(const struct vit_counter_backend *busy)
+/* A usable task clock; perf's if there is one, since PAPI runs only one set of events per thread. */
+static const struct vit_counter_finding *find_clock(void)
 {
     const struct vit_counter_survey *survey = vit_counter_survey();
     const struct vit_counter_finding *best = NULL;
     for (int i = 0; i < survey->n; i++) {
         const struct vit_counter_finding *f = &survey->finding[i];
-        if (f->usable && strcmp(f->column, "task_clock_ns") == 0 && (!best || best->backend == busy))
+        if (f->usable && strcmp(f->column, "task_clock_ns") == 0 &&
+            (!best || strcmp(f->backend->name, vit_counter_perf.name) == 0))
             best = f;
     }
     return best;
 }
 
-int vit_run_watch_open(struct vit_run_watch *watch, const struct vit_counter_backend *busy)
+int vit_run_watch_open(struct vit_run_watch *watch)
 {
     *watch = (struct vit_run_watch){.clock = {.n = 0}};
     if (vit_counter_tasks_now() == 1)
         return VIT_OK;
-    const struct vit_counter_finding *f = find_clock(busy);
+    const struct vit_counter_finding *f = find_clock();
     if (!f)
         return vit_fail(VIT_ENOTSUP, "several threads run, and no task clock tells whether all are counted: run with "
                                      "one thread");

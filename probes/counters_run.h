@@ -21,9 +21,8 @@ struct vit_run_verdict {
     double counted_share, counted_ns, cpu_ns; /* share 1: too short to tell */
 };
 
-/* VIT_ENOTSUP: there are several threads, and no task clock to check that they are counted. busy: the backend that has
- * events open, of which some count only one set per thread. */
-int vit_run_watch_open(struct vit_run_watch *watch, const struct vit_counter_backend *busy);
+/* VIT_ENOTSUP: there are several threads, and no task clock to check that they are counted. */
+int vit_run_watch_open(struct vit_run_watch *watch);
 void vit_run_watch_begin(struct vit_run_watch *watch);
 struct vit_run_verdict vit_run_watch_end(struct vit_run_watch *watch);
 void vit_run_watch_close(struct vit_run_watch *watch);

@@ -71,16 +71,21 @@ int vit_bench_repeat(struct vit_bench *bench, vit_bench_work work, void *context
     bench->work = work;
     bench->context = context;
     int64_t target = bench->budget_ns / USUAL > 20000 ? bench->budget_ns / USUAL : 20000, rounds = 1;
-    int64_t time = run_once(bench, rounds); /* warms up, too */
-    while (time < target / 2 && rounds < MOST_ROUNDS) {
-        int64_t factor = target / time + 1;
-        rounds *= factor < 16 ? factor : 16; /* the first runs are slow: no leap on their word */
-        time = run_once(bench, rounds);
-    }
     int n = 0;
+    run_once(bench, rounds); /* warms up */
     int64_t started = vit_clock_ns();
-    while (n < LEAST || (n < VIT_MAX_REPETITIONS && vit_clock_ns() - started < bench->budget_ns))
-        seconds[n++] = 1e-9 * (double)run_once(bench, rounds) / (double)rounds;
+    while (n < LEAST || (n < VIT_MAX_REPETITIONS && vit_clock_ns() - started < bench->budget_ns)) {
+        int64_t time = run_once(bench, rounds);
+        if (time < target / 2 && rounds < MOST_ROUNDS) {
+            /* Other work only makes it longer: the rounds are too few, whatever was seen before. */
+            int64_t factor = target / time + 1;
+            rounds *= factor < 16 ? factor : 16;
+            n = 0;
+            started = vit_clock_ns();
+        } else {
+            seconds[n++] = 1e-9 * (double)time / (double)rounds;
+        }
+    }
     return n;
 }
 

@@ -50,6 +50,7 @@ static void test_machine_survey_has_every_figure_in_order(void **state)
             continue;
         }
         assert_true(f->low > 0 && f->low <= f->median && f->median <= f->high && f->high <= f->best);
+        assert_true(f->cpu_share > 0 && f->cpu_share < 1.1); /* two clocks: a little above 1 is possible */
         assert_true(f->threads >= at);
         at = f->threads;
         assert_int_equal(f->array_bytes == 0, strcmp(f->level, "core") == 0);
@@ -100,6 +101,7 @@ static void test_machine_kept_survey_reads_back_as_it_was(void **state)
         assert_string_equal(a->kernel, b->kernel);
         assert_string_equal(a->reason, b->reason);
         assert_true(a->threads == b->threads && a->array_bytes == b->array_bytes && a->repetitions == b->repetitions);
+        assert_true(a->cpu_share == b->cpu_share);
         assert_true(a->median == b->median && a->low == b->low && a->high == b->high && a->best == b->best);
     }
 }
@@ -117,6 +119,13 @@ static void test_machine_ceilings_come_from_the_kept_survey(void **state)
     assert_string_equal(machine.all.kept, survey.date);
     assert_non_null(strstr(machine.ceilings_note, "kept 20"));
     assert_non_null(strstr(machine.all.source, "kept 20"));
+    for (int i = 0; i < survey.n_figure; i++)
+        survey.figure[i].cpu_share = 0.5;
+    assert_ok(vit_survey_keep(&survey, &machine, kept));
+    assert_ok(vit_machine_ceilings(&machine, 2));
+    assert_non_null(strstr(machine.ceilings_note, "they are low"));
+    assert_close(vit_survey_cpu_share(&survey, 2), 0.5, 1e-12);
+    assert_true(vit_survey_cpu_share(&survey, 9) == 0);
     /* With a number of threads that was not measured: the short way, and why. */
     assert_ok(vit_machine_ceilings(&machine, 4));
     assert_int_equal(machine.all.threads, 4);

@@ -41,9 +41,12 @@ static inline __attribute__((always_inline)) void store_tile(const struct tile *
         bias[whole] = part == VIT_LANES ? vit_vector_load(t->column_bias + whole * VIT_LANES)
                                         : vit_vector_load_part(t->column_bias + whole * VIT_LANES, part, 0);
     }
+#if VIT_VECTOR_BYTES >= 32
+#pragma GCC unroll 8 /* the sums stay in registers: no variable may index them */
+#endif
     for (int i = 0; i < TILE_ROWS; i++) {
         if (i >= t->m)
-            break;
+            continue;
         vit_real *c = t->c + i * t->ldc;
         const vit_real row_bias = t->row_bias ? t->row_bias[i] : 0;
         for (int v = 0; v < whole; v++)
@@ -57,10 +60,7 @@ static inline __attribute__((always_inline)) void store_tile(const struct tile *
 
 static inline __attribute__((always_inline)) void multiply_tile(const struct tile *t, const int vectors)
 {
-    vit_vector sum[TILE_ROWS][TILE_VECTORS];
-    for (int i = 0; i < TILE_ROWS; i++)
-        for (int v = 0; v < vectors; v++)
-            sum[i][v] = (vit_vector){0};
+    vit_vector sum[TILE_ROWS][TILE_VECTORS] = {{{0}}};
     for (int i = 0; i < t->m; i++) /* the rows are far apart: no hardware prefetch gets them in time */
         for (int v = 0; v < vectors; v++)
             __builtin_prefetch(t->c + i * t->ldc + v * VIT_LANES, 1);
@@ -81,22 +81,12 @@ static inline __attribute__((always_inline)) void multiply_tile(const struct til
     store_tile(t, sum, vectors);
 }
 
-static void multiply_tile_1(const struct tile *t)
-{
-    multiply_tile(t, 1);
-}
-
-static void multiply_tile_2(const struct tile *t)
-{
-    multiply_tile(t, 2);
-}
-
-static void multiply_tile_3(const struct tile *t)
-{
-    multiply_tile(t, 3);
-}
-
 enum { TILE_COLUMNS = TILE_VECTORS * VIT_LANES };
+
+static inline int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
 
 static int vectors_of(const struct tile *t)
 {
@@ -104,7 +94,8 @@ static int vectors_of(const struct tile *t)
 }
 
 /* The tile whose first element of C is (i, j). */
-static struct tile make_tile(const struct vit_panel_product *p, int64_t i, int64_t j)
+static inline __attribute__((always_inline)) struct tile make_tile(const struct vit_panel_product *p, int64_t i,
+                                                                   int64_t j)
 {
     struct tile t = {.c = p->c + i * p->ldc + j,
                      .ldc = p->ldc,
@@ -112,23 +103,45 @@ static struct tile make_tile(const struct vit_panel_product *p, int64_t i, int64
                      .panel = p->panel + j,
                      .row_bias = p->row_bias ? p->row_bias + i : NULL,
                      .column_bias = p->column_bias ? p->column_bias + j : NULL,
-                     .m = (int)(p->m - i < TILE_ROWS ? p->m - i : TILE_ROWS),
-                     .n = (int)(p->n - j < TILE_COLUMNS ? p->n - j : TILE_COLUMNS),
+                     .m = (int)smaller(p->m - i, TILE_ROWS),
+                     .n = (int)smaller(p->n - j, TILE_COLUMNS),
                      .k = p->k};
     for (int r = 0; r < TILE_ROWS; r++)
         t.row[r] = p->a + (i + (r < t.m ? r : t.m - 1)) * p->a_row;
     return t;
 }
 
+/* The tiles of some columns, which take `vectors` vectors. */
+static inline __attribute__((always_inline)) void multiply_columns(const struct vit_panel_product *p, int64_t j,
+                                                                   const int vectors)
+{
+    for (int64_t i = 0; i < p->m; i += TILE_ROWS) {
+        struct tile t = make_tile(p, i, j);
+        multiply_tile(&t, vectors);
+    }
+}
+
+static void multiply_columns_1(const struct vit_panel_product *p, int64_t j)
+{
+    multiply_columns(p, j, 1);
+}
+
+static void multiply_columns_2(const struct vit_panel_product *p, int64_t j)
+{
+    multiply_columns(p, j, 2);
+}
+
+static void multiply_columns_3(const struct vit_panel_product *p, int64_t j)
+{
+    multiply_columns(p, j, 3);
+}
+
 void VIT_KERNEL_NAME(panel_product)(const struct vit_panel_product *p)
 {
-    static void (*const multiply[])(const struct tile *) = {multiply_tile_1, multiply_tile_2, multiply_tile_3};
-    for (int64_t j = 0; j < p->n; j += TILE_COLUMNS) {
-        for (int64_t i = 0; i < p->m; i += TILE_ROWS) {
-            struct tile t = make_tile(p, i, j);
-            multiply[vectors_of(&t) - 1](&t);
-        }
-    }
+    static void (*const multiply[])(const struct vit_panel_product *,
+                                    int64_t) = {multiply_columns_1, multiply_columns_2, multiply_columns_3};
+    for (int64_t j = 0; j < p->n; j += TILE_COLUMNS)
+        multiply[(smaller(p->n - j, TILE_COLUMNS) - 1) / VIT_LANES](p, j);
 }
 
 /* What multiply_tile reads in steps [k, k + steps) of the panel, and of A. */
