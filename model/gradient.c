@@ -17,6 +17,20 @@ static bool is_learned(const struct vit_graph *graph, const struct vit_tensor *t
     return tensor->space == VIT_SPACE_PARAM || (options->input && tensor == graph->input);
 }
 
+/* What ran once, since it reads weights only, runs in every forward: these weights change. */
+static void run_always(const struct vit_graph *graph)
+{
+    for (int i = 0; i < graph->n_op; i++) {
+        struct vit_op *op = graph->op[i];
+        if (!op->prepare || !vit_op_table[op->kind]->backward)
+            continue;
+        op->prepare = false;
+        for (int k = 0; k < graph->n_tensor; k++)
+            if (vit_owner(graph->tensor[k]) == op->out[0])
+                graph->tensor[k]->space = VIT_SPACE_ACTIVATION;
+    }
+}
+
 static void mark(const struct vit_graph *graph, const struct vit_tensor *loss,
                  const struct vit_gradient_options *options, struct marks *marks)
 {
@@ -76,6 +90,7 @@ int vit_graph_differentiate(struct vit_graph *graph, struct vit_tensor *loss, st
     struct marks marks = {calloc((size_t)n, sizeof *marks.varies), calloc((size_t)n, sizeof *marks.decides)};
     int status = marks.varies && marks.decides ? VIT_OK : vit_fail(VIT_ENOMEM, "out of memory: gradients");
     if (status == VIT_OK) {
+        run_always(graph);
         mark(graph, loss, &options, &marks);
         status = check_operators(graph, &marks);
     }

@@ -46,7 +46,7 @@ static double weight_of(int64_t k)
 /* Running statistics and targets are given, not learned. */
 static bool is_fixed(const struct vit_op *op, int input)
 {
-    bool norm = op->kind == VIT_OP_batch_norm;
+    bool norm = op->kind == VIT_OP_batch_norm || op->kind == VIT_OP_batch_norm_train;
     return (norm && input >= 3) || (op->kind == VIT_OP_cross_entropy && input == 1);
 }
 

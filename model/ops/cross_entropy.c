@@ -3,6 +3,7 @@
  * x (B, C) logits, t (B, C) targets: one-hot, smoothed or mixed; loss (1), p = softmax(x) (B, C), kept for the way
  * back. dx = (p * sum_k t_k - t) / B * dloss; targets have no gradient. FLOPs: 8 per element (maximum, subtraction,
  * exponential, sum, division, three of the loss); back: 4. */
+#include "model/access.h"
 #include "model/base/parallel.h"
 #include "model/base/status.h"
 #include "model/plan.h"
@@ -83,6 +84,27 @@ static void forward(const struct vit_step *step)
     op->out[0]->data[0] = (vit_real)(sum / (double)rows);
 }
 
+/* Rows: the largest, the sum, and once more for the loss. */
+static void stream(const struct vit_step *step, struct vit_access *access)
+{
+    const struct vit_op *op = step->op;
+    const int64_t rows = op->in[0]->dim[0], classes = op->in[0]->dim[1];
+    const size_t bytes = (size_t)classes * sizeof(vit_real);
+    double *row = step->workspace;
+    for (int64_t i = 0; i < rows; i++) {
+        const vit_real *x = op->in[0]->data + i * classes;
+        vit_access_read(access, x, bytes);
+        vit_access_read(access, x, bytes);
+        vit_access_zip(access, &(struct vit_zip){.y = op->out[1]->data + i * classes,
+                                                 .a = x,
+                                                 .b = op->in[1]->data + i * classes,
+                                                 .bytes = bytes});
+        vit_access_write(access, row + i, sizeof *row);
+    }
+    vit_access_read(access, row, (size_t)rows * sizeof *row);
+    vit_access_write(access, op->out[0]->data, sizeof(vit_real));
+}
+
 static void row_backward(void *context, int64_t piece, int worker)
 {
     const struct job *job = context;
@@ -119,7 +141,7 @@ const struct vit_op_def vit_op_cross_entropy = {
     .outputs = 2,
     .infer = infer,
     .cost = cost,
-    .cpu = (const struct vit_kernel[]){{.name = "rows", .workspace = workspace, .forward = forward}, {0}},
+    .cpu = (const struct vit_kernel[]){{.name = "rows", .workspace = workspace, .forward = forward, .stream = stream}, {0}},
     .backward = (const struct vit_kernel[]){{.name = "rows", .forward = backward}, {0}},
     .backward_reads = VIT_READS_IN(1) | VIT_READS_OUT(1),
     .backward_cost = backward_cost,
