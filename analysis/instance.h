@@ -11,8 +11,11 @@ struct vit_instance_options {
     struct vit_model_options model;
     int threads;
     bool keep_taps;
-    const char *kernel;  /* implementations to prefer (model/plan.h); NULL: defaults */
-    const char *weights; /* NULL: generated from the seed */
+    const char *kernel;    /* implementations to prefer (model/plan.h); NULL: defaults */
+    bool backward;         /* loss against graph.targets, and gradients of parameters ... */
+    bool input_gradient;   /* ... and of the input */
+    const char *recompute; /* model/plan.h */
+    const char *weights;   /* NULL: generated from the seed */
     uint64_t seed;
 };
 

@@ -47,6 +47,8 @@ int vit_verification_open(struct vit_verification *v, const struct cJSON *descri
         .threads = v->threads,
         .kernel = v->kernel,
         .keep_taps = true,
+        .backward = v->backward,
+        .input_gradient = v->backward,
         .weights = weights,
         .seed = (uint64_t)seed,
     };

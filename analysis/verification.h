@@ -11,6 +11,7 @@ struct vit_verification {
     const char *path;   /* of the fixture */
     const char *graph;  /* variant of the graph to run */
     const char *kernel; /* implementations to prefer, or NULL */
+    bool backward;      /* with the loss and all gradients */
     int threads;
     const struct cJSON *root;
     struct vit_model_def model; /* of the fixture: a row of the zoo with the numbers that the file gives */
@@ -30,6 +31,7 @@ void vit_verification_skip(struct vit_verification *v, const char *kind, const s
 
 /* One per "kind" of fixture. A failure is a file that cannot be used; deviations are in the tallies. */
 int vit_verify_model(struct vit_verification *v);
+int vit_verify_gradients(struct vit_verification *v); /* of kind "model", after vit_verify_model */
 int vit_verify_counts(struct vit_verification *v);
 int vit_verify_weights_file(struct vit_verification *v);
 int vit_verify_adamw(struct vit_verification *v);
@@ -40,6 +42,10 @@ int vit_verification_model(struct vit_verification *v, const struct cJSON *descr
 /* Opens the fixture's model with its img, classes, batch and seed. */
 int vit_verification_open(struct vit_verification *v, const struct cJSON *description, int batch, const char *weights,
                           struct vit_instance *instance);
+
+/* Compares the values of taps. */
+void vit_verification_taps(struct vit_verification *v, struct vit_tally *tally, const struct cJSON *list,
+                           const struct vit_graph *graph);
 
 /* Compares "counts" members of `counts` with the graph. */
 void vit_verification_counts(struct vit_tally *tally, const struct cJSON *counts, struct vit_graph *graph);

@@ -46,9 +46,9 @@ static bool is_folded_away(const struct vit_verification *v, const char *tap)
     return v->graph && strcmp(v->graph, "eager") != 0 && strcmp(tap, "head.bn") == 0;
 }
 
-static void compare_taps(struct vit_verification *v, const struct cJSON *list, const struct vit_graph *graph)
+void vit_verification_taps(struct vit_verification *v, struct vit_tally *tally, const struct cJSON *list,
+                           const struct vit_graph *graph)
 {
-    struct vit_tally *tally = vit_verification_tally(v, "taps", vit_verification_tolerance());
     for (const struct cJSON *item = vit_fixture_first(list); item; item = vit_fixture_next(item)) {
         const char *name = vit_fixture_text(item, "name");
         const struct vit_tensor *tensor = NULL;
@@ -249,23 +249,17 @@ static void compare_forward(struct vit_verification *v, const struct cJSON *eval
         vit_verification_tally(v, "loss", tolerance),
         (struct vit_expected){mean_loss(logits), vit_fixture_value(vit_fixture_member(eval, "loss")), scale, 15},
         "eval loss");
-    compare_taps(v, vit_fixture_member(eval, "taps"), &instance->graph);
+    vit_verification_taps(v, vit_verification_tally(v, "taps", tolerance), vit_fixture_member(eval, "taps"),
+                          &instance->graph);
     compare_attention(vit_verification_tally(v, "attention", tolerance), vit_fixture_member(eval, "attention"),
                       &instance->graph);
 }
 
 static void list_skipped(struct vit_verification *v, const struct cJSON *eval)
 {
-    static const char *const gradients = "backward is not part of this version";
     vit_verification_skip(v, "similarity", vit_fixture_member(eval, "similarity"),
                           "head similarity is not part of this version");
     vit_verification_skip(v, "relu_inputs", vit_fixture_member(eval, "relu_inputs"), "a guide for gradient tolerances");
-    vit_verification_skip(v, "gradients", vit_fixture_member(eval, "grads"), gradients);
-    vit_verification_skip(v, "taylor", vit_fixture_member(eval, "taylor"), gradients);
-    const struct cJSON *train = vit_fixture_member(v->root, "train");
-    vit_verification_skip(v, "train", train, "training mode is not part of this version");
-    vit_verification_skip(v, "bn_after", vit_fixture_member(train, "bn_after"),
-                          "training mode is not part of this version");
 }
 
 int vit_verify_model(struct vit_verification *v)
@@ -296,5 +290,5 @@ int vit_verify_model(struct vit_verification *v)
     vit_verification_counts(counts, vit_fixture_member(v->root, "counts"), &eager);
     vit_graph_close(&eager);
     list_skipped(v, eval);
-    return VIT_OK;
+    return vit_verify_gradients(v);
 }

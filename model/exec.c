@@ -48,8 +48,8 @@ static int open_blas(const struct vit_plan *plan)
 
 int vit_exec_open(struct vit_exec *exec, struct vit_plan *plan)
 {
-    static const char *const what[VIT_N_SPACES] = {"input",     "weights",         "running statistics",
-                                                   "constants", "derived weights", "activations"};
+    static const char *const what[VIT_N_SPACES] = {"input",           "weights",     "running statistics", "constants",
+                                                   "derived weights", "activations", "gradients"};
     *exec = (struct vit_exec){.plan = plan};
     int status = open_blas(plan);
     for (int i = 0; i < VIT_N_SPACES && status == VIT_OK; i++)
@@ -99,6 +99,15 @@ void vit_exec_observe(struct vit_exec *exec, const struct vit_observer *observer
     exec->n_observer = n;
 }
 
+static void fill(const struct vit_step *step)
+{
+    for (int i = 0; i < step->n_fill; i++) {
+        const int64_t n = vit_numel(step->fill[i].tensor);
+        for (int64_t k = 0; k < n; k++)
+            step->fill[i].tensor->data[k] = step->fill[i].value;
+    }
+}
+
 void vit_exec_run(struct vit_exec *exec)
 {
     const struct vit_observer *observer = exec->observer;
@@ -107,6 +116,7 @@ void vit_exec_run(struct vit_exec *exec)
         const struct vit_step *step = &exec->plan->step[i];
         for (int k = 0; k < n; k++)
             observer[k].begin(observer[k].self, step);
+        fill(step);
         step->kernel->forward(step);
         for (int k = n; k-- > 0;)
             observer[k].end(observer[k].self, step);

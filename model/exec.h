@@ -32,5 +32,5 @@ void vit_exec_prepare(struct vit_exec *exec);
 /* observers are borrowed until replaced; n may be 0. */
 void vit_exec_observe(struct vit_exec *exec, const struct vit_observer *observer, int n);
 
-/* One forward: graph->input->data to graph->logits->data. */
+/* All steps: the forward, graph->input->data to graph->logits->data, and the way back where the plan has one. */
 void vit_exec_run(struct vit_exec *exec);

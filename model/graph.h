@@ -34,6 +34,7 @@ struct vit_graph {
     struct vit_region *region;
     int n_region, capacity_region;
     struct vit_tensor *input, *logits; /* (batch, 3, img, img), (batch, classes); never share memory with others */
+    struct vit_tensor *targets, *loss; /* (batch, classes) probabilities, (1): of graphs that are trained; else NULL */
     struct vit_site site;              /* given to operators that are added */
     const char *name;                  /* of the model */
     int batch;

@@ -14,6 +14,7 @@ struct vit_access;        /* model/access.h */
 struct vit_depthwise;     /* model/kernels/conv_shape.h */
 struct vit_layer_norm;    /* model/kernels/layer_norm.h */
 struct vit_panel_product; /* model/kernels/panel.h */
+struct vit_phases;        /* model/kernels/phases.h */
 
 struct vit_kernel_set {
     const char *isa; /* "generic", "v3" (AVX2, FMA), "v4" (AVX-512) */

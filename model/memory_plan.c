@@ -6,9 +6,22 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+static bool overlap(int first, int last, int other_first, int other_last)
+{
+    return first <= other_last && other_first <= last;
+}
+
+static bool lives_again(const struct vit_lifetime *l)
+{
+    return l->first_again > l->last;
+}
+
 static bool meet(const struct vit_lifetime *a, const struct vit_lifetime *b)
 {
-    return a->first <= b->last && b->first <= a->last;
+    return overlap(a->first, a->last, b->first, b->last) ||
+           (lives_again(a) && overlap(a->first_again, a->last_again, b->first, b->last)) ||
+           (lives_again(b) && overlap(a->first, a->last, b->first_again, b->last_again)) ||
+           (lives_again(a) && lives_again(b) && overlap(a->first_again, a->last_again, b->first_again, b->last_again));
 }
 
 /* Larger first; among equals the earlier, so that the order does not depend on the sort. */

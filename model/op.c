@@ -81,6 +81,34 @@ struct vit_cost vit_op_cost(const struct vit_op *op)
     return cost;
 }
 
+static void count_read(const struct vit_tensor *tensor, struct vit_cost *cost)
+{
+    enum vit_space space = vit_owner(tensor)->space;
+    bool activation = space == VIT_SPACE_ACTIVATION || space == VIT_SPACE_INPUT;
+    *(activation ? &cost->read_activation_bytes : &cost->read_weight_bytes) += (int64_t)vit_nbytes(tensor);
+}
+
+struct vit_cost vit_op_backward_cost(const struct vit_op *op)
+{
+    const struct vit_op_def *def = vit_op_table[op->kind];
+    struct vit_cost cost = {0};
+    if (def->backward_cost)
+        def->backward_cost(op, &cost);
+    for (int i = 0; i < op->n_in; i++) {
+        if (def->backward_reads & VIT_READS_IN(i))
+            count_read(op->in[i], &cost);
+        if (op->in[i]->grad)
+            cost.write_bytes += (int64_t)vit_nbytes(op->in[i]);
+    }
+    for (int i = 0; i < op->n_out; i++) {
+        if (def->backward_reads & VIT_READS_OUT(i))
+            count_read(op->out[i], &cost);
+        if (op->out[i]->grad)
+            count_read(op->out[i]->grad, &cost);
+    }
+    return cost;
+}
+
 int vit_op_fail(const struct vit_op *op, const char *format, ...)
 {
     char text[512];

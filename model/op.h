@@ -77,6 +77,7 @@ struct vit_attr {
     int64_t map[2];         /* height and width of the map that windows are reassembled into */
     bool trans_a, trans_b;  /* matmul */
     double eps, scale;
+    double momentum; /* of running statistics */
 };
 
 enum { VIT_MAX_IN = 8, VIT_MAX_OUT = 2 };
@@ -126,6 +127,9 @@ struct vit_kernel {
     bool blas; /* computes with model/blas.h */
 };
 
+#define VIT_READS_IN(i) (1U << (i))
+#define VIT_READS_OUT(i) (1U << (VIT_MAX_IN + (i)))
+
 struct vit_op_def {
     const char *name; /* as in ops.def and in CSV files */
     enum vit_op_class op_class;
@@ -136,6 +140,12 @@ struct vit_op_def {
     int (*infer)(struct vit_op *op);
     void (*cost)(const struct vit_op *op, struct vit_cost *cost); /* macs and flops; NULL: neither */
     const struct vit_kernel *cpu;
+    /* Implementations of the way back: their forward() computes in[i]->grad of every input that has one from
+     * out[]->grad, adding to what is there where vit_step_adds(step, i) says so. NULL: the kind has no way back. */
+    const struct vit_kernel *backward;
+    unsigned backward_reads; /* whose values, beside the gradients of the outputs: VIT_READS_IN(0) | VIT_READS_OUT(0) */
+    void (*backward_cost)(const struct vit_op *op, struct vit_cost *cost); /* macs and flops; NULL: neither */
+    bool updates; /* forward also changes inputs: running statistics */
     /* Elements of input i that are read, where that is not all of them (slice, gather); NULL: all. */
     int64_t (*reads)(const struct vit_op *op, int input);
 };
@@ -144,6 +154,9 @@ extern const struct vit_op_def *const vit_op_table[VIT_N_OPS];
 
 /* Cost of op: macs and flops by its kind, bytes by the sizes of its tensors. */
 struct vit_cost vit_op_cost(const struct vit_op *op);
+
+/* The same of its way back: reads what backward_reads names and the outputs' gradients, writes the inputs'. */
+struct vit_cost vit_op_backward_cost(const struct vit_op *op);
 
 /* Fails with "NAME (KIND): TEXT": for infer(). */
 int vit_op_fail(const struct vit_op *op, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -3,6 +3,7 @@
 
 #include "model/base/status.h"
 #include "model/memory_plan.h"
+#include "model/plan_backward.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,9 +33,9 @@ static int check_kernel_name(const char *name)
     return vit_fail(VIT_EINVAL, "kernel %s: no operator has one of this name; there are %s", name, names);
 }
 
-static const struct vit_kernel *choose_kernel(const struct vit_op *op, const char *name)
+static const struct vit_kernel *choose_kernel(const struct vit_op *op, const struct vit_kernel *kernel,
+                                              const char *name)
 {
-    const struct vit_kernel *kernel = vit_op_table[op->kind]->cpu;
     for (const struct vit_kernel *k = kernel; name && k->forward; k++)
         if (strcmp(k->name, name) == 0 && (!k->supports || k->supports(op)))
             return k;
@@ -43,11 +44,11 @@ static const struct vit_kernel *choose_kernel(const struct vit_op *op, const cha
     return kernel;
 }
 
-static struct vit_step make_step(const struct vit_op *op, const struct vit_plan_options *options)
+static struct vit_step make_step(const struct vit_op *op, enum vit_pass pass, const struct vit_plan_options *options)
 {
-    struct vit_step step = {.pass = VIT_FORWARD, .op = op, .def = vit_op_table[op->kind]};
-    step.kernel = choose_kernel(op, options->kernel);
-    step.cost = vit_op_cost(op);
+    struct vit_step step = {.pass = pass, .op = op, .def = vit_op_table[op->kind]};
+    step.kernel = choose_kernel(op, pass == VIT_FORWARD ? step.def->cpu : step.def->backward, options->kernel);
+    step.cost = pass == VIT_FORWARD ? vit_op_cost(op) : vit_op_backward_cost(op);
     step.workspace_bytes = step.kernel->workspace ? step.kernel->workspace(op, options->threads) : 0;
     return step;
 }
@@ -56,14 +57,14 @@ static struct vit_step make_step(const struct vit_op *op, const struct vit_plan_
 static int make_steps(struct vit_plan *plan, const struct vit_plan_options *options)
 {
     const struct vit_graph *graph = plan->graph;
-    struct vit_step *steps = calloc((size_t)graph->n_op + 1, sizeof *steps);
+    struct vit_step *steps = calloc((size_t)graph->n_op * (options->backward ? 3 : 1) + 1, sizeof *steps);
     struct vit_step *prepare = calloc((size_t)graph->n_op + 1, sizeof *prepare);
     plan->step = steps;
     plan->prepare = prepare;
     if (!steps || !prepare)
         return vit_fail(VIT_ENOMEM, "out of memory: plan of %d operators", graph->n_op);
     for (int i = 0; i < graph->n_op; i++) {
-        struct vit_step step = make_step(graph->op[i], options);
+        struct vit_step step = make_step(graph->op[i], VIT_FORWARD, options);
         if (plan->workspace_bytes < step.workspace_bytes)
             plan->workspace_bytes = step.workspace_bytes;
         if (graph->op[i]->prepare) {
@@ -74,35 +75,61 @@ static int make_steps(struct vit_plan *plan, const struct vit_plan_options *opti
             steps[plan->n_step++] = step;
         }
     }
-    return VIT_OK;
+    plan->n_forward = plan->n_step;
+    return options->backward ? vit_plan_add_backward(plan, options, make_step) : VIT_OK;
 }
 
 static void touch(struct vit_lifetime *lifetime, const struct vit_tensor *tensor, int step)
 {
     struct vit_lifetime *l = &lifetime[vit_owner(tensor)->id];
+    if (l->first_again >= 0 && step >= l->first_again) { /* steps come in order: it was computed again before */
+        l->last_again = step;
+        return;
+    }
     if (l->first < 0 || step < l->first)
         l->first = step;
     if (step > l->last)
         l->last = step;
 }
 
+/* What a step reads and writes. */
+static void touch_step(struct vit_lifetime *lifetime, const struct vit_step *step)
+{
+    const struct vit_op *op = step->op;
+    const bool back = step->pass == VIT_BACKWARD;
+    for (int k = 0; step->again && k < op->n_out; k++)
+        lifetime[vit_owner(op->out[k])->id].first_again = step->index;
+    for (int k = 0; k < op->n_in; k++) {
+        if (!back || step->def->backward_reads & VIT_READS_IN(k))
+            touch(lifetime, op->in[k], step->index);
+        if (back && op->in[k]->grad)
+            touch(lifetime, op->in[k]->grad, step->index);
+    }
+    for (int k = 0; k < op->n_out; k++) {
+        if (!back || step->def->backward_reads & VIT_READS_OUT(k))
+            touch(lifetime, op->out[k], step->index);
+        if (back && op->out[k]->grad)
+            touch(lifetime, op->out[k]->grad, step->index);
+    }
+}
+
 static void find_lifetimes(const struct vit_plan *plan, bool keep_taps, struct vit_lifetime *lifetime)
 {
     const struct vit_graph *graph = plan->graph;
     for (int i = 0; i < graph->n_tensor; i++)
-        lifetime[i] = (struct vit_lifetime){.first = -1, .last = -1, .bytes = vit_nbytes(graph->tensor[i])};
-    for (int i = 0; i < plan->n_step; i++) {
-        const struct vit_op *op = plan->step[i].op;
-        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): make_steps has filled every step up to n_step */
-        for (int k = 0; k < op->n_in; k++)
-            touch(lifetime, op->in[k], i);
-        for (int k = 0; k < op->n_out; k++)
-            touch(lifetime, op->out[k], i);
-    }
+        lifetime[i] = (struct vit_lifetime){
+            .first = -1, .last = -1, .first_again = -1, .last_again = -1, .bytes = vit_nbytes(graph->tensor[i])};
+    for (int i = 0; i < plan->n_step; i++)
+        touch_step(lifetime, &plan->step[i]);
     if (graph->logits)
         touch(lifetime, graph->logits, plan->n_step);
-    for (int i = 0; keep_taps && i < graph->n_tap; i++)
+    if (graph->loss)
+        touch(lifetime, graph->loss, plan->n_step);
+    for (int i = 0; keep_taps && i < graph->n_tap; i++) {
         touch(lifetime, graph->tap[i].tensor, plan->n_step);
+        if (graph->tap[i].tensor->grad)
+            touch(lifetime, graph->tap[i].tensor->grad, plan->n_step);
+    }
     for (int i = 0; keep_taps && i < graph->n_region; i++)
         touch(lifetime, graph->region[i].tensor, plan->n_step);
 }
@@ -136,8 +163,9 @@ static int place_activations(struct vit_plan *plan, bool keep_taps)
             continue;
         graph->tensor[i]->offset = lifetime[i].offset;
         plan->unshared_bytes += lifetime[i].bytes;
-        for (int s = lifetime[i].first; s <= lifetime[i].last && s < plan->n_step; s++)
-            plan->step[s].live_bytes += lifetime[i].bytes;
+        for (int s = 0; s < plan->n_step; s++)
+            if (vit_lifetime_covers(&lifetime[i], s))
+                plan->step[s].live_bytes += lifetime[i].bytes;
     }
     for (int s = 0; s < plan->n_step; s++)
         if (plan->peak_live_bytes < plan->step[s].live_bytes)
@@ -169,6 +197,7 @@ void vit_plan_close(struct vit_plan *plan)
 {
     free(plan->step);
     free(plan->prepare);
+    free(plan->fill);
     *plan = (struct vit_plan){0};
 }
 

@@ -6,12 +6,22 @@
 
 struct vit_parallel;
 
+/* Memory that the exec fills with one value before a step runs. */
+struct vit_fill {
+    const struct vit_tensor *tensor;
+    vit_real value;
+};
+
 struct vit_step {
     int index;
     enum vit_pass pass;
     const struct vit_op *op;
     const struct vit_op_def *def;
     const struct vit_kernel *kernel;
+    unsigned adds;               /* backward: bit i: the gradient of input i is added to what is there */
+    const struct vit_fill *fill; /* (n_fill), of the plan */
+    int n_fill;
+    bool again; /* forward, once more: its outputs were given up to save memory */
     struct vit_cost cost;
     size_t live_bytes; /* activations alive while the step runs, its own outputs included */
     size_t workspace_bytes;
@@ -19,12 +29,21 @@ struct vit_step {
     struct vit_parallel *pool; /* set by the exec */
 };
 
+static inline bool vit_step_adds(const struct vit_step *step, int input)
+{
+    return step->adds >> input & 1;
+}
+
 struct vit_plan_options {
     int threads;    /* 0: 1 */
     bool keep_taps; /* taps and regions keep their memory to the end of the run */
     /* Prefer implementations of this name: kinds that have one which supports the operator use it, others their
      * default. NULL: defaults. A name that no kind has is VIT_EINVAL. */
     const char *kernel;
+    bool backward; /* steps of the way back follow those of the forward; the graph was differentiated */
+    /* Kinds whose outputs are computed again on the way back instead of being kept, separated by blanks:
+     * "gelu layer_norm"; less memory, more time. NULL: none. */
+    const char *recompute;
 };
 
 struct vit_plan {
@@ -33,6 +52,9 @@ struct vit_plan {
     int n_prepare;
     struct vit_step *step;
     int n_step;
+    int n_forward; /* steps before the way back */
+    struct vit_fill *fill;
+    int n_fill;
     int threads;
     size_t space_bytes[VIT_N_SPACES]; /* memory of each space; activations after reuse */
     size_t workspace_bytes;           /* one workspace, as large as the largest step's */

@@ -19,7 +19,8 @@ struct box {
 
 struct plan {
     struct vit_access *access; /* not NULL: names what would be touched */
-    struct box box;            /* axes merged; the last is contiguous in both, or the last two are transposed */
+    bool adds;
+    struct box box; /* axes merged; the last is contiguous in both, or the last two are transposed */
     bool transposed;
     int split;              /* axis cut into chunks; axes before it are walked through, those behind it stay whole */
     int64_t chunk, n_chunk; /* length of a chunk, chunks in the axis */
@@ -99,25 +100,26 @@ static void cut(struct plan *p)
     p->units_per_piece = (PIECE_ELEMENTS + p->chunk * inner - 1) / (p->chunk * inner);
 }
 
-static void transpose(struct vit_access *access, const struct vit_transpose *t)
+static void transpose(const struct plan *p, const struct vit_transpose *t)
 {
-    if (access)
-        vit_transpose_stream(access, t);
+    if (p->access)
+        vit_transpose_stream(p->access, t);
     else
-        vit_kernels()->transpose(t->y, t->x, (int64_t[2]){t->rows, t->columns}, t->y_stride, t->x_stride);
+        (p->adds ? vit_kernels()->add_transpose
+                 : vit_kernels()->transpose)(t->y, t->x, (int64_t[2]){t->rows, t->columns}, t->y_stride, t->x_stride);
 }
 
-static void copy_runs(struct vit_access *access, const struct box *at, const int64_t n[3])
+static void copy_runs(const struct plan *p, const struct box *at, const int64_t n[3])
 {
-    if (!access) {
-        vit_kernels()->copy_runs(at->y, at->x, n, at->y_stride, at->x_stride);
+    if (!p->access) {
+        (p->adds ? vit_kernels()->add_runs : vit_kernels()->copy_runs)(at->y, at->x, n, at->y_stride, at->x_stride);
         return;
     }
     for (int64_t i = 0; i < n[0]; i++)
         for (int64_t k = 0; k < n[1]; k++)
-            vit_access_zip(access, &(struct vit_zip){.y = at->y + i * at->y_stride[0] + k * at->y_stride[1],
-                                                     .a = at->x + i * at->x_stride[0] + k * at->x_stride[1],
-                                                     .bytes = (size_t)n[2] * sizeof *at->y});
+            vit_access_zip(p->access, &(struct vit_zip){.y = at->y + i * at->y_stride[0] + k * at->y_stride[1],
+                                                        .a = at->x + i * at->x_stride[0] + k * at->x_stride[1],
+                                                        .bytes = (size_t)n[2] * sizeof *at->y});
 }
 
 /* The part of the box from `axis` inwards, with `count` items of that axis. */
@@ -128,12 +130,12 @@ static void copy_inner(const struct plan *p, int axis, int64_t count, const stru
     if (p->transposed && axis == last - 1) {
         bool rows_first = box->x_stride[last] == 1; /* rows of x are the items of axis last - 1 */
         int row = rows_first ? last - 1 : last, column = rows_first ? last : last - 1;
-        transpose(p->access, &(struct vit_transpose){.y = at->y,
-                                                     .x = at->x,
-                                                     .rows = rows_first ? count : box->dim[row],
-                                                     .columns = rows_first ? box->dim[column] : count,
-                                                     .y_stride = box->y_stride[column],
-                                                     .x_stride = box->x_stride[row]});
+        transpose(p, &(struct vit_transpose){.y = at->y,
+                                             .x = at->x,
+                                             .rows = rows_first ? count : box->dim[row],
+                                             .columns = rows_first ? box->dim[column] : count,
+                                             .y_stride = box->y_stride[column],
+                                             .x_stride = box->x_stride[row]});
         return;
     }
     if (!p->transposed && axis >= last - 2) {
@@ -145,7 +147,7 @@ static void copy_inner(const struct plan *p, int axis, int64_t count, const stru
             runs.y_stride[a - last + 2] = box->y_stride[a];
             runs.x_stride[a - last + 2] = box->x_stride[a];
         }
-        copy_runs(p->access, &runs, n);
+        copy_runs(p, &runs, n);
         return;
     }
     struct box item = *at;
@@ -178,7 +180,7 @@ static void copy_piece(void *context, int64_t piece, int worker)
 
 void vit_strided_copy(struct vit_parallel *pool, struct vit_access *access, const struct vit_strided_copy *copy)
 {
-    struct plan p = {.access = access, .box = merge_axes(copy)};
+    struct plan p = {.access = access, .adds = copy->adds, .box = merge_axes(copy)};
     struct box *box = &p.box;
     int last = box->ndim - 1;
     bool runs = box->ndim > 0 && box->x_stride[last] == 1 && box->y_stride[last] == 1;
@@ -204,7 +206,7 @@ void vit_dense_strides(const struct vit_tensor *tensor, int64_t stride[VIT_MAX_D
 
 void vit_box_copy(struct vit_parallel *pool, struct vit_access *access, const struct vit_box_copy *box)
 {
-    struct vit_strided_copy copy = {.y = box->y->data, .x = box->x->data, .ndim = box->y->ndim};
+    struct vit_strided_copy copy = {.y = box->y->data, .x = box->x->data, .ndim = box->y->ndim, .adds = box->adds};
     vit_dense_strides(box->y, copy.y_stride);
     vit_dense_strides(box->x, copy.x_stride);
     for (int a = 0; a < copy.ndim; a++) {

@@ -9,12 +9,13 @@ struct vit_access;
 struct vit_parallel;
 
 /* y[sum i_a * y_stride[a]] = x[sum i_a * x_stride[a]] for all i_a < dim[a]; strides in elements. Axes stand in the
- * order of y (outermost first); no element of y is written twice. A stride of 0 in x repeats. */
+ * order of y (outermost first); no element of y is written twice. A stride of 0 in x repeats. adds: y += x instead. */
 struct vit_strided_copy {
     vit_real *y;
     const vit_real *x;
     int ndim;
     int64_t dim[VIT_MAX_DIMS], y_stride[VIT_MAX_DIMS], x_stride[VIT_MAX_DIMS];
+    bool adds;
 };
 
 /* access NULL: copies, shared out over pool; else copies nothing and names what one thread would touch. Allocates
@@ -30,6 +31,7 @@ struct vit_box_copy {
     const struct vit_tensor *y, *x;
     int64_t dim[VIT_MAX_DIMS];                            /* of the box */
     int64_t y_start[VIT_MAX_DIMS], x_start[VIT_MAX_DIMS]; /* its first corner on each side */
+    bool adds;
 };
 
 void vit_box_copy(struct vit_parallel *pool, struct vit_access *access, const struct vit_box_copy *box);

@@ -19,6 +19,7 @@ enum vit_space {
     VIT_SPACE_CONSTANT,   /* the graph builder: masks */
     VIT_SPACE_DERIVED,    /* prepare steps: computed once from weights (folded convolutions) */
     VIT_SPACE_ACTIVATION, /* steps: shares the planned arena */
+    VIT_SPACE_GRADIENT,   /* backward steps: gradients of parameters, all alive at the end of a run */
     VIT_N_SPACES
 };
 
@@ -30,6 +31,7 @@ struct vit_tensor {
     int64_t dim[VIT_MAX_DIMS];
     struct vit_tensor *base;  /* views: the tensor that owns the memory; else NULL */
     int64_t base_offset;      /* views: first element in base */
+    struct vit_tensor *grad;  /* d loss / d this, of the same shape; NULL: not wanted (model/gradient.h) */
     const vit_real *constant; /* VIT_SPACE_CONSTANT: the values, owned by the graph */
     size_t offset;            /* set by the plan: bytes into the memory of its space */
     vit_real *data;           /* set by the exec; NULL before */

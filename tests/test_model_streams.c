@@ -95,8 +95,11 @@ static struct recorder *record_step(const struct vit_step *step, const char *wha
     if (!stream)
         print_message("%s\n", r.what);
     assert_non_null(stream);
-    for (int i = 0; i < step->op->n_in; i++)
-        add_range(&r, tensor_range(step->op->in[i]));
+    for (int i = 0; i < step->op->n_in; i++) {
+        struct range range = tensor_range(step->op->in[i]);
+        range.writable = step->def->updates; /* running statistics */
+        add_range(&r, range);
+    }
     for (int i = 0; i < step->op->n_out; i++) {
         struct range range = tensor_range(step->op->out[i]);
         range.output = range.writable = true;
@@ -240,7 +243,7 @@ static void check_model(const char *model, const char *variant)
     struct vit_graph graph;
     struct vit_plan plan;
     struct vit_exec exec;
-    assert_ok(vit_model_build(&graph, vit_model_find(model), (struct vit_model_options){.graph = variant}));
+    assert_ok(vit_model_build(&graph, vit_model_find(model), (struct vit_model_options){.batch = 2, .graph = variant}));
     assert_ok(vit_plan_build(&plan, &graph, (struct vit_plan_options){.threads = 1}));
     assert_ok(vit_exec_open(&exec, &plan));
     for (int i = 0; i < plan.n_prepare; i++)

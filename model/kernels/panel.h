@@ -4,12 +4,13 @@
 
 #include "model/base/real.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Columns of a panel: a multiple of three vectors in every instruction set. */
 enum { VIT_PANEL = 48 };
 
-/* C (m, n) = A (m, k) panel (k, n) + biases. */
+/* C (m, n) = A (m, k) panel (k, n) + biases, or that added to C. */
 struct vit_panel_product {
     vit_real *c;
     int64_t ldc; /* elements between rows */
@@ -18,4 +19,5 @@ struct vit_panel_product {
     const vit_real *panel;                  /* (k, VIT_PANEL) */
     const vit_real *row_bias, *column_bias; /* (m), (n), or NULL */
     int64_t m, n, k;                        /* n <= VIT_PANEL */
+    bool adds;
 };

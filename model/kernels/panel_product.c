@@ -7,6 +7,7 @@
 #include "model/kernels/panel.h"
 #include "model/kernels/vector_lanes.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #if VIT_VECTOR_BYTES == 64
@@ -25,7 +26,29 @@ struct tile {
     const vit_real *row_bias, *column_bias; /* (m), (n) or NULL */
     int m, n;
     int64_t k;
+    bool adds;
 };
+
+/* What is in C already; the last vector of a row may be a part. */
+static inline __attribute__((always_inline)) void add_tile(const struct tile *t,
+                                                           vit_vector sum[TILE_ROWS][TILE_VECTORS], const int vectors)
+{
+    const int whole = vectors - 1, part = t->n - whole * VIT_LANES;
+#if VIT_VECTOR_BYTES >= 32
+#pragma GCC unroll 8
+#endif
+    for (int i = 0; i < TILE_ROWS; i++) {
+        if (i >= t->m)
+            continue;
+        const vit_real *c = t->c + i * t->ldc;
+        for (int v = 0; v < whole; v++)
+            sum[i][v] += vit_vector_load(c + v * VIT_LANES);
+        if (part == VIT_LANES)
+            sum[i][whole] += vit_vector_load(c + whole * VIT_LANES);
+        else
+            sum[i][whole] += vit_vector_load_part(c + whole * VIT_LANES, part, 0);
+    }
+}
 
 /* Stores the tile's sums and its bias; the last vector of a row may be a part. */
 static inline __attribute__((always_inline)) void store_tile(const struct tile *t,
@@ -78,6 +101,8 @@ static inline __attribute__((always_inline)) void multiply_tile(const struct til
                 sum[i][v] += row[i][k * a_column] * b[v];
         panel += VIT_PANEL;
     }
+    if (t->adds)
+        add_tile(t, sum, vectors);
     store_tile(t, sum, vectors);
 }
 
@@ -105,7 +130,8 @@ static inline __attribute__((always_inline)) struct tile make_tile(const struct 
                      .column_bias = p->column_bias ? p->column_bias + j : NULL,
                      .m = (int)smaller(p->m - i, TILE_ROWS),
                      .n = (int)smaller(p->n - j, TILE_COLUMNS),
-                     .k = p->k};
+                     .k = p->k,
+                     .adds = p->adds};
     for (int r = 0; r < TILE_ROWS; r++)
         t.row[r] = p->a + (i + (r < t.m ? r : t.m - 1)) * p->a_row;
     return t;
@@ -173,6 +199,8 @@ static void stream_store(struct vit_access *access, const struct tile *t)
     for (int i = 0; i < t->m; i++) {
         if (t->row_bias)
             vit_access_read(access, t->row_bias + i, sizeof(vit_real));
+        if (t->adds)
+            vit_access_read(access, t->c + i * t->ldc, row);
         vit_access_write(access, t->c + i * t->ldc, row);
     }
 }

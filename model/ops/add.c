@@ -2,6 +2,7 @@
 /* add.c - y = a + b: elementwise sum.
  * a: (...), b: dims right-aligned to a's, each equal or 1 (numpy broadcasting of b only), y: shape of a.
  * FLOPs: one per element. */
+#include "model/elementwise_back.h"
 #include "model/elementwise.h"
 #include "model/kernel_set.h"
 
@@ -16,6 +17,16 @@ static void cost(const struct vit_op *op, struct vit_cost *c)
     c->flops = vit_numel(op->out[0]);
 }
 
+static void backward(const struct vit_step *step)
+{
+    vit_broadcast_backward(step, false);
+}
+
+static void backward_cost(const struct vit_op *op, struct vit_cost *c)
+{
+    c->flops = 1 * vit_numel(op->out[0]);
+}
+
 const struct vit_op_def vit_op_add = {
     .name = "add",
     .op_class = VIT_CLASS_ELEMENTWISE,
@@ -23,5 +34,10 @@ const struct vit_op_def vit_op_add = {
     .max_in = 2,
     .infer = vit_broadcast_infer,
     .cost = cost,
+    .backward =
+        (const struct vit_kernel[]){{.name = "rows", .workspace = vit_broadcast_back_workspace, .forward = backward},
+                                    {0}},
+    .backward_reads = 0,
+    .backward_cost = backward_cost,
     .cpu = (const struct vit_kernel[]){{.name = "rows", .forward = forward, .stream = vit_broadcast_stream}, {0}},
 };

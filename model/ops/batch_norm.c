@@ -157,6 +157,45 @@ static void cost(const struct vit_op *op, struct vit_cost *c)
     c->flops = 2 * vit_numel(op->in[0]) + 5 * op->in[0]->dim[1];
 }
 
+/* dx = scale dy, dweight = sum of dy (x - mean) / deviation, dbias = sum of dy: all images of a channel in one piece.
+ */
+static void back_channel(void *context, int64_t channel, int worker)
+{
+    const struct vit_step *step = context;
+    const struct vit_op *op = step->op;
+    const struct vit_tensor *x = op->in[0];
+    const int64_t channels = x->dim[1], images = x->dim[0], n = vit_numel(x) / (channels * images);
+    const double deviation = sqrt((double)op->in[4]->data[channel] + op->attr.eps);
+    const vit_real scale = (vit_real)((double)op->in[1]->data[channel] / deviation);
+    double sums[2] = {0, 0};
+    (void)worker;
+    for (int64_t image = 0; image < images; image++) {
+        const int64_t at = (image * channels + channel) * n;
+        const vit_real *dy = op->out[0]->grad->data + at;
+        vit_kernels()->sum_and_dot(sums, dy, x->data + at, op->in[3]->data[channel], n);
+        if (x->grad)
+            vit_kernels()->norm_back(x->grad->data + at, dy, x->data + at, (const vit_real[]){scale, 0, 0, 0},
+                                     (const int64_t[]){n, vit_step_adds(step, 0)});
+    }
+    const double gradient[] = {sums[1] / deviation, sums[0]};
+    for (int i = 0; i < 2; i++)
+        if (op->in[i + 1]->grad) {
+            vit_real *to = &op->in[i + 1]->grad->data[channel];
+            *to = (vit_real)(gradient[i] + (vit_step_adds(step, i + 1) ? (double)*to : 0));
+        }
+}
+
+static void backward(const struct vit_step *step)
+{
+    struct vit_step job = *step;
+    vit_parallel_for(step->pool, step->op->in[0]->dim[1], back_channel, &job);
+}
+
+static void backward_cost(const struct vit_op *op, struct vit_cost *c)
+{
+    c->flops = 5 * vit_numel(op->in[0]);
+}
+
 const struct vit_op_def vit_op_batch_norm = {
     .name = "batch_norm",
     .op_class = VIT_CLASS_NORM,
@@ -164,6 +203,9 @@ const struct vit_op_def vit_op_batch_norm = {
     .max_in = 5,
     .infer = infer,
     .cost = cost,
+    .backward = (const struct vit_kernel[]){{.name = "channels", .forward = backward}, {0}},
+    .backward_reads = VIT_READS_IN(0) | VIT_READS_IN(1) | VIT_READS_IN(3) | VIT_READS_IN(4),
+    .backward_cost = backward_cost,
     .cpu =
         (const struct vit_kernel[]){
             {.name = "scale_shift", .workspace = workspace, .forward = forward, .stream = stream}, {0}},

@@ -68,7 +68,36 @@ static void stream(const struct vit_step *step, struct vit_access *access)
     walk(step, access);
 }
 
+/* dx of each input is its part of dy; of an input that was repeated, the sum over the repeats in their order. */
+static void backward(const struct vit_step *step)
+{
+    const struct vit_op *op = step->op;
+    const int axis = op->attr.axis;
+    int64_t at = 0;
+    for (int i = 0; i < op->n_in; at += op->in[i++]->dim[axis]) {
+        if (!op->in[i]->grad)
+            continue;
+        struct vit_box_copy copy = {.y = op->in[i]->grad, .x = op->out[0]->grad, .adds = vit_step_adds(step, i)};
+        const int64_t repeats = axis > 0 ? copy.x->dim[0] / copy.y->dim[0] : 1;
+        for (int a = 0; a < copy.y->ndim; a++)
+            copy.dim[a] = copy.y->dim[a];
+        copy.x_start[axis] = at;
+        for (int64_t k = 0; k < repeats; k++) {
+            copy.x_start[0] = axis > 0 ? k : at;
+            vit_box_copy(step->pool, NULL, &copy);
+            copy.adds = true;
+        }
+    }
+}
+
 static const struct vit_kernel kernels[] = {{.name = "strided_copy", .forward = forward, .stream = stream}, {0}};
 
-const struct vit_op_def vit_op_concat = {
-    .name = "concat", .op_class = VIT_CLASS_MOVEMENT, .min_in = 2, .max_in = 8, .infer = infer, .cpu = kernels};
+static const struct vit_kernel way_back[] = {{.name = "strided_copy", .forward = backward}, {0}};
+
+const struct vit_op_def vit_op_concat = {.name = "concat",
+                                         .op_class = VIT_CLASS_MOVEMENT,
+                                         .min_in = 2,
+                                         .max_in = 8,
+                                         .infer = infer,
+                                         .cpu = kernels,
+                                         .backward = way_back};

@@ -4,14 +4,19 @@
  * k) / stride + 1. Attributes: kernel, stride, pad. MACs: B * Ho * Wo * Cout * Cin * k * k; FLOPs: 2 MACs + one per
  * output with a bias.
  *
+ * Back: dx[b, c] = sum over o, u, v of w[o, c, u, v] dy[b, o] where it was multiplied; dw[o, c, u, v] = sum over b, i,
+ * j of dy times x, dbias = sums of dy; x and w are kept. As many MACs again for each of dx and dw, one FLOP per output
+ * for dbias.
+ *
  * As a matrix product: w (Cout, K) times the windows (K, B * Ho * Wo), K = Cin * k * k. The windows of VIT_PANEL
  * outputs at a time are packed into scratch, where they stay while all of w passes; no full copy of the windows ever
  * exists: "panel_windows". "dots": one pixel of few images, each output a product of two rows. "openblas":
  * conv2d_blas.h. */
 #include "model/access.h"
 #include "model/base/parallel.h"
-#include "model/convolution.h"
+#include "model/conv2d_backward.h"
 #include "model/conv2d_blas.h"
+#include "model/convolution.h"
 #include "model/kernel_set.h"
 #include "model/kernels/panel.h"
 #include "model/plan.h"
@@ -199,6 +204,13 @@ static void dots_forward(const struct vit_step *step)
     dots_walk(step, NULL);
 }
 
+static void backward_count(const struct vit_op *op, struct vit_cost *cost)
+{
+    vit_convolution_cost(op, cost);
+    cost->macs *= (op->in[0]->grad != NULL) + (op->in[1]->grad != NULL);
+    cost->flops = 2 * cost->macs + (op->n_in > 2 && op->in[2]->grad ? vit_numel(op->out[0]) : 0);
+}
+
 static const struct vit_kernel kernels[] = {
     {.name = "dots", .supports = is_pixel_of_few_images, .forward = dots_forward, .stream = dots_walk},
     {.name = "panel_windows", .workspace = workspace, .forward = panels_forward, .stream = panels_walk},
@@ -209,6 +221,9 @@ static const struct vit_kernel kernels[] = {
      .blas = true},
     {0}};
 
+static const struct vit_kernel backward_kernels[] = {
+    {.name = "panel_windows", .workspace = vit_conv2d_backward_workspace, .forward = vit_conv2d_backward}, {0}};
+
 const struct vit_op_def vit_op_conv2d = {.name = "conv2d",
                                          .op_class = VIT_CLASS_CONV,
                                          .min_in = 2,
@@ -217,4 +232,7 @@ const struct vit_op_def vit_op_conv2d = {.name = "conv2d",
                                          .infer = vit_convolution_infer,
                                          .cost = vit_convolution_cost,
                                          .cpu = kernels,
+                                         .backward = backward_kernels,
+                                         .backward_reads = VIT_READS_IN(0) | VIT_READS_IN(1),
+                                         .backward_cost = backward_count,
                                          .reads = vit_convolution_reads};

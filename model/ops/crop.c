@@ -6,6 +6,8 @@
 #include "model/plan.h"
 #include "model/strided_copy.h"
 
+#include <string.h>
+
 static int infer(struct vit_op *op)
 {
     const struct vit_tensor *x = op->in[0];
@@ -48,7 +50,21 @@ static void stream(const struct vit_step *step, struct vit_access *access)
     walk(step, access);
 }
 
+/* dx = dy where it was kept, 0 elsewhere. */
+static void backward(const struct vit_step *step)
+{
+    const bool adds = vit_step_adds(step, 0);
+    struct vit_box_copy copy = {.y = step->op->in[0]->grad, .x = step->op->out[0]->grad, .adds = adds};
+    if (!adds)
+        memset(copy.y->data, 0, vit_nbytes(copy.y));
+    for (int a = 0; a < copy.x->ndim; a++)
+        copy.dim[a] = copy.x->dim[a];
+    vit_box_copy(step->pool, NULL, &copy);
+}
+
 static const struct vit_kernel kernels[] = {{.name = "strided_copy", .forward = forward, .stream = stream}, {0}};
+
+static const struct vit_kernel way_back[] = {{.name = "strided_copy", .forward = backward}, {0}};
 
 const struct vit_op_def vit_op_crop = {.name = "crop",
                                        .op_class = VIT_CLASS_MOVEMENT,
@@ -56,4 +72,5 @@ const struct vit_op_def vit_op_crop = {.name = "crop",
                                        .max_in = 1,
                                        .infer = infer,
                                        .cpu = kernels,
+                                       .backward = way_back,
                                        .reads = reads};

@@ -2,12 +2,16 @@
 /* depthwise_conv2d: y[b, c, i, j] = bias[c] + sum over u, v of w[c, 0, u, v] * x[b, c, i * stride + u - pad, j * stride
  * + v - pad] (zero outside x). x (B, C, H, W), w (C, 1, k, k), [bias (C)] -> y (B, C, Ho, Wo), Ho = (H + 2 pad - k) /
  * stride + 1. Attributes: kernel (1 to 7), stride, pad. MACs: B * C * Ho * Wo * k * k; FLOPs: 2 MACs + one per output
- * with a bias. The arithmetic is in model/kernels/depthwise.c. */
+ * with a bias. The arithmetic is in model/kernels/depthwise.c.
+ * Back: dx gathers dy through the same taps, dw[c, u, v] = sum over images and outputs of dy * x, db[c] = sum of dy;
+ * all images of a channel in one piece, in their order. MACs: twice the forward's. */
 #include "model/access.h"
 #include "model/base/parallel.h"
 #include "model/convolution.h"
 #include "model/kernel_set.h"
 #include "model/plan.h"
+
+#include <string.h>
 
 struct planes {
     struct vit_access *access; /* not NULL: names what would be touched */
@@ -93,6 +97,74 @@ static void stream(const struct vit_step *step, struct vit_access *access)
     walk(step, access);
 }
 
+struct way_back {
+    const struct vit_step *step;
+    int64_t shape[VIT_CONV_SIZES];
+    int64_t images, channels, in_plane, out_plane;
+};
+
+static double sum_of(const vit_real *value, int64_t n)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++)
+        sum += (double)value[i];
+    return sum;
+}
+
+static void set_or_add(const struct vit_step *step, int input, int64_t at, double value)
+{
+    vit_real *to = &step->op->in[input]->grad->data[at];
+    *to = (vit_real)(vit_step_adds(step, input) ? (double)*to + value : value);
+}
+
+static void back_channel(void *context, int64_t channel, int worker)
+{
+    const struct way_back *b = context;
+    const struct vit_op *op = b->step->op;
+    const int64_t taps = b->shape[VIT_CONV_KERNEL] * b->shape[VIT_CONV_KERNEL];
+    double dw[VIT_DEPTHWISE_MAX_KERNEL * VIT_DEPTHWISE_MAX_KERNEL] = {0}, db = 0;
+    (void)worker;
+    for (int64_t image = 0; image < b->images; image++) {
+        const int64_t plane = image * b->channels + channel;
+        const vit_real *dy = op->out[0]->grad->data + plane * b->out_plane;
+        if (op->in[0]->grad) {
+            vit_real *dx = op->in[0]->grad->data + plane * b->in_plane;
+            if (!vit_step_adds(b->step, 0))
+                memset(dx, 0, (size_t)b->in_plane * sizeof *dx);
+            vit_kernels()->depthwise_plane_dx(dx, dy, op->in[1]->data + channel * taps, b->shape);
+        }
+        if (op->in[1]->grad)
+            vit_kernels()->depthwise_plane_dw(dw, dy, op->in[0]->data + plane * b->in_plane, b->shape);
+        if (op->n_in > 2 && op->in[2]->grad)
+            db += sum_of(dy, b->out_plane);
+    }
+    for (int64_t i = 0; op->in[1]->grad && i < taps; i++)
+        set_or_add(b->step, 1, channel * taps + i, dw[i]);
+    if (op->n_in > 2 && op->in[2]->grad)
+        set_or_add(b->step, 2, channel, db);
+}
+
+static void backward(const struct vit_step *step)
+{
+    const struct vit_tensor *x = step->op->in[0], *y = step->op->out[0];
+    struct way_back b = {.step = step,
+                         .images = x->dim[0],
+                         .channels = x->dim[1],
+                         .in_plane = x->dim[2] * x->dim[3],
+                         .out_plane = y->dim[2] * y->dim[3]};
+    vit_convolution_sizes(step->op, b.shape);
+    vit_parallel_for(step->pool, b.channels, back_channel, &b);
+}
+
+static void backward_cost(const struct vit_op *op, struct vit_cost *cost)
+{
+    vit_convolution_cost(op, cost);
+    cost->macs *= 2;
+    cost->flops *= 2;
+}
+
+static const struct vit_kernel way_back[] = {{.name = "planes", .forward = backward}, {0}};
+
 static const struct vit_kernel kernels[] = {
     {.name = "padded_planes", .workspace = workspace, .forward = forward, .stream = stream}, {0}};
 
@@ -104,4 +176,7 @@ const struct vit_op_def vit_op_depthwise_conv2d = {.name = "depthwise_conv2d",
                                                    .infer = vit_convolution_infer,
                                                    .cost = vit_convolution_cost,
                                                    .cpu = kernels,
+                                                   .backward = way_back,
+                                                   .backward_reads = VIT_READS_IN(0) | VIT_READS_IN(1),
+                                                   .backward_cost = backward_cost,
                                                    .reads = vit_convolution_reads};

@@ -3,6 +3,7 @@
  * no digit is lost where erf is close to -1.
  * x, y: any equal shape.
  * FLOPs: 5 per element (of the formula with erf). */
+#include "model/elementwise_back.h"
 #include "model/elementwise.h"
 #include "model/kernel_set.h"
 
@@ -16,6 +17,16 @@ static void cost(const struct vit_op *op, struct vit_cost *c)
     c->flops = 5 * vit_numel(op->out[0]);
 }
 
+static void backward(const struct vit_step *step)
+{
+    vit_unary_backward(step, step->op->in[0]->data, vit_kernels()->gelu_back);
+}
+
+static void backward_cost(const struct vit_op *op, struct vit_cost *c)
+{
+    c->flops = 8 * vit_numel(op->out[0]);
+}
+
 const struct vit_op_def vit_op_gelu = {
     .name = "gelu",
     .op_class = VIT_CLASS_ELEMENTWISE,
@@ -23,5 +34,8 @@ const struct vit_op_def vit_op_gelu = {
     .max_in = 1,
     .infer = vit_op_infer_same,
     .cost = cost,
+    .backward = (const struct vit_kernel[]){{.name = "vector", .forward = backward}, {0}},
+    .backward_reads = VIT_READS_IN(0),
+    .backward_cost = backward_cost,
     .cpu = (const struct vit_kernel[]){{.name = "vector", .forward = forward, .stream = vit_unary_stream}, {0}},
 };

@@ -8,6 +8,8 @@
 #include "model/kernel_set.h"
 #include "model/kernels/layer_norm.h"
 
+#include <string.h>
+
 static int infer(struct vit_op *op)
 {
     static const char *const role[] = {"input", "weight", "bias"};
@@ -84,6 +86,55 @@ static void cost(const struct vit_op *op, struct vit_cost *c)
     c->flops = 7 * elements + 5 * (elements / n);
 }
 
+/* Each piece of rows has sums of its own for weight and bias, (2, n), and scratch (n); they are added in order. */
+static int64_t back_pieces(const struct vit_op *op)
+{
+    const int64_t n = op->in[0]->dim[op->in[0]->ndim - 1];
+    return vit_piece_count(vit_numel(op->in[0]) / n, vit_piece_rows(n));
+}
+
+static size_t back_workspace(const struct vit_op *op, int threads)
+{
+    (void)threads;
+    return (size_t)(back_pieces(op) * 3 * op->in[0]->dim[op->in[0]->ndim - 1]) * sizeof(vit_real);
+}
+
+static void back_piece(void *context, int64_t piece, int worker)
+{
+    const struct vit_step *step = context;
+    const struct vit_op *op = step->op;
+    const int64_t n = op->in[0]->dim[op->in[0]->ndim - 1], per_piece = vit_piece_rows(n), row = piece * per_piece;
+    const int64_t rest = vit_numel(op->in[0]) / n - row;
+    vit_real *part = (vit_real *)step->workspace + piece * 3 * n;
+    const vit_real *const source[3] = {op->in[0]->data + row * n, op->out[0]->grad->data + row * n, op->in[1]->data};
+    (void)worker;
+    memset(part, 0, 2 * (size_t)n * sizeof *part);
+    vit_kernels()->layer_norm_back_rows(
+        op->in[0]->grad ? op->in[0]->grad->data + row * n : NULL, part, source, part + 2 * n,
+        (const int64_t[]){rest < per_piece ? rest : per_piece, n, vit_step_adds(step, 0)}, op->attr.eps);
+}
+
+static void backward(const struct vit_step *step)
+{
+    const struct vit_op *op = step->op;
+    const int64_t n = op->in[0]->dim[op->in[0]->ndim - 1], pieces = back_pieces(op);
+    struct vit_step job = *step;
+    vit_parallel_for(step->pool, pieces, back_piece, &job);
+    for (int input = 1; input <= 2; input++)
+        for (int64_t i = 0; op->in[input]->grad && i < n; i++) {
+            vit_real *to = &op->in[input]->grad->data[i];
+            double sum = vit_step_adds(step, input) ? (double)*to : 0;
+            for (int64_t piece = 0; piece < pieces; piece++)
+                sum += (double)((vit_real *)step->workspace)[(piece * 3 + input - 1) * n + i];
+            *to = (vit_real)sum;
+        }
+}
+
+static void backward_cost(const struct vit_op *op, struct vit_cost *c)
+{
+    c->flops = 15 * vit_numel(op->in[0]);
+}
+
 const struct vit_op_def vit_op_layer_norm = {
     .name = "layer_norm",
     .op_class = VIT_CLASS_NORM,
@@ -91,5 +142,8 @@ const struct vit_op_def vit_op_layer_norm = {
     .max_in = 3,
     .infer = infer,
     .cost = cost,
+    .backward = (const struct vit_kernel[]){{.name = "rows", .workspace = back_workspace, .forward = backward}, {0}},
+    .backward_reads = VIT_READS_IN(0) | VIT_READS_IN(1),
+    .backward_cost = backward_cost,
     .cpu = (const struct vit_kernel[]){{.name = "rows", .forward = forward, .stream = stream}, {0}},
 };

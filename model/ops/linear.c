@@ -2,22 +2,24 @@
 /* linear: y[m, n] = bias[n] + sum over k of x[m, k] * w[n, k]. x (..., K), w (N, K), [bias (N)] -> y (..., N); M is the
  * product of the leading dims. MACs: M * N * K; FLOPs: 2 MACs + one per output with a bias.
  *
- * "panels": a piece packs VIT_PANEL rows of w into scratch and multiplies some hundred rows of x by them: enough rows
- * to pay for the packing, also on one thread. "dots": few rows, each output a product of two rows. "openblas": rows
- * in pieces, where they are few pieces of columns. */
+ * Back: dx = dy w, dw = dy^T x, dbias = sums of the columns of dy; x and w are kept. As many MACs again for each of dx
+ * and dw, one FLOP per output for dbias.
+ *
+ * "panels": row_panels.h. "dots": few rows, each output a product of two rows. "openblas": rows in pieces, where they
+ * are few pieces of columns. */
 #include "model/access.h"
 #include "model/base/parallel.h"
 #include "model/base/status.h"
 #include "model/blas_stream.h"
 #include "model/kernel_set.h"
-#include "model/kernels/panel.h"
-#include "model/plan.h"
+#include "model/linear_backward.h"
+#include "model/row_panels.h"
 
 #include <string.h>
 
 struct product {
     const vit_real *x, *w, *bias;
-    vit_real *y, *scratch;
+    vit_real *y;
     int64_t m, n, k;
     int64_t rows, columns;     /* of a piece */
     struct vit_access *access; /* NULL: compute; else name what that touches */
@@ -77,44 +79,23 @@ static bool has_many_rows(const struct vit_op *op)
 
 static size_t panels_workspace(const struct vit_op *op, int threads)
 {
-    return (size_t)threads * (size_t)(describe(op).k * VIT_PANEL) * sizeof(vit_real);
-}
-
-static void panels_piece(void *context, int64_t piece, int worker)
-{
-    const struct product *p = context;
-    const int64_t across = pieces_of(p->n, VIT_PANEL);
-    const int64_t row = piece / across * p->rows, column = piece % across * VIT_PANEL;
-    const int64_t rows = smaller(p->rows, p->m - row), columns = smaller(VIT_PANEL, p->n - column);
-    vit_real *panel = p->scratch + worker * p->k * VIT_PANEL;
-    const vit_real *w = p->w + column * p->k;
-    const struct vit_panel_product product = {.c = p->y + row * p->n + column,
-                                              .ldc = p->n,
-                                              .a = p->x + row * p->k,
-                                              .a_row = p->k,
-                                              .a_column = 1,
-                                              .panel = panel,
-                                              .column_bias = p->bias ? p->bias + column : NULL,
-                                              .m = rows,
-                                              .n = columns,
-                                              .k = p->k};
-    if (p->access) {
-        vit_kernels()->panel_columns_stream(p->access, panel, w, p->k, (const int64_t[]){p->k, columns});
-        vit_kernels()->panel_product_stream(p->access, &product);
-    } else {
-        vit_kernels()->panel_columns(panel, w, p->k, (const int64_t[]){p->k, columns});
-        vit_kernels()->panel_product(&product);
-    }
+    return vit_row_panels_workspace(describe(op).k, threads);
 }
 
 static void panels_walk(const struct vit_step *step, struct vit_access *access)
 {
-    enum { ROWS = 512 };
-    struct product p = describe(step->op);
-    p.scratch = step->workspace;
-    p.rows = ROWS;
-    p.access = access;
-    vit_parallel_for(access ? NULL : step->pool, pieces_of(p.m, p.rows) * pieces_of(p.n, VIT_PANEL), panels_piece, &p);
+    const struct product p = describe(step->op);
+    vit_row_panels_run(&(struct vit_row_panels){.c = p.y,
+                                                .a = p.x,
+                                                .b = p.w,
+                                                .bias = p.bias,
+                                                .trans_b = true,
+                                                .m = p.m,
+                                                .n = p.n,
+                                                .k = p.k,
+                                                .scratch = step->workspace,
+                                                .access = access},
+                       step->pool);
 }
 
 static void panels_forward(const struct vit_step *step)
@@ -213,6 +194,11 @@ static const struct vit_kernel kernels[] = {
     {.name = "openblas", .forward = openblas_forward, .stream = openblas_walk, .blas = true},
     {0}};
 
+static const struct vit_kernel backward_kernels[] = {
+    {.name = "panels", .workspace = vit_linear_backward_workspace, .forward = vit_linear_backward},
+    {.name = "openblas", .workspace = vit_linear_backward_workspace, .forward = vit_linear_backward_blas, .blas = true},
+    {0}};
+
 const struct vit_op_def vit_op_linear = {.name = "linear",
                                          .op_class = VIT_CLASS_GEMM,
                                          .min_in = 2,
@@ -220,4 +206,7 @@ const struct vit_op_def vit_op_linear = {.name = "linear",
                                          .outputs = 1,
                                          .infer = infer,
                                          .cost = count,
-                                         .cpu = kernels};
+                                         .cpu = kernels,
+                                         .backward = backward_kernels,
+                                         .backward_reads = VIT_READS_IN(0) | VIT_READS_IN(1),
+                                         .backward_cost = vit_linear_backward_cost};

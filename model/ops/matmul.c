@@ -2,6 +2,9 @@
 /* matmul: c = op(a) op(b) for each matrix of a batch; op transposes the last two dims where trans_a, trans_b say so.
  * op(a) (..., M, K), op(b) (..., K, N), leading dims equal -> c (..., M, N). MACs: batch * M * N * K; FLOPs: 2 MACs.
  *
+ * Back: the same, of the other two: d op(a) = dc op(b)^T and d op(b) = op(a)^T dc, transposed where op transposes; a
+ * and b are kept. MACs: as many again for each.
+ *
  * "panels": each right side is packed into panels of VIT_PANEL columns; the left side is read where it lies, in either
  * order. "openblas": the same pieces. */
 #include "model/base/parallel.h"
@@ -14,7 +17,7 @@
 struct product {
     const vit_real *a, *b;
     vit_real *c, *scratch;
-    bool trans_a, trans_b;
+    bool trans_a, trans_b, adds;
     int64_t batch, m, n, k;
     int64_t rows;     /* of a matrix, per piece: all where a piece has several matrices */
     int64_t matrices; /* per piece: 1 where a matrix has several pieces */
@@ -57,11 +60,55 @@ static struct product describe(const struct vit_op *op)
                         .k = a->dim[a->ndim - 1 - op->attr.trans_a]};
     for (int i = 0; i < c->ndim - 2; i++)
         p.batch *= c->dim[i];
-    enum { PIECE_MACS = 4000000, ROW_STEP = 8 };
-    const int64_t row_macs = p.n * p.k + 1, macs = p.m * row_macs;
-    p.matrices = macs < PIECE_MACS ? PIECE_MACS / (macs + 1) + 1 : 1;
-    p.rows = macs < PIECE_MACS ? p.m : (PIECE_MACS / row_macs / ROW_STEP + 1) * ROW_STEP;
     return p;
+}
+
+/* da = dc op(b)^T, or where a is transposed, its transpose: op(b) dc^T. */
+static struct product describe_left(const struct vit_op *op)
+{
+    const struct product p = describe(op);
+    const vit_real *dc = op->out[0]->grad->data;
+    return op->attr.trans_a ? (struct product){.a = p.b,
+                                               .b = dc,
+                                               .c = op->in[0]->grad->data,
+                                               .trans_a = p.trans_b,
+                                               .trans_b = true,
+                                               .batch = p.batch,
+                                               .m = p.k,
+                                               .n = p.m,
+                                               .k = p.n}
+                            : (struct product){.a = dc,
+                                               .b = p.b,
+                                               .c = op->in[0]->grad->data,
+                                               .trans_b = !p.trans_b,
+                                               .batch = p.batch,
+                                               .m = p.m,
+                                               .n = p.k,
+                                               .k = p.n};
+}
+
+/* db = op(a)^T dc, or where b is transposed, its transpose: dc^T op(a). */
+static struct product describe_right(const struct vit_op *op)
+{
+    const struct product p = describe(op);
+    const vit_real *dc = op->out[0]->grad->data;
+    return op->attr.trans_b ? (struct product){.a = dc,
+                                               .b = p.a,
+                                               .c = op->in[1]->grad->data,
+                                               .trans_a = true,
+                                               .trans_b = p.trans_a,
+                                               .batch = p.batch,
+                                               .m = p.n,
+                                               .n = p.k,
+                                               .k = p.m}
+                            : (struct product){.a = p.a,
+                                               .b = dc,
+                                               .c = op->in[1]->grad->data,
+                                               .trans_a = !p.trans_a,
+                                               .batch = p.batch,
+                                               .m = p.k,
+                                               .n = p.n,
+                                               .k = p.m};
 }
 
 static void count(const struct vit_op *op, struct vit_cost *cost)
@@ -70,9 +117,22 @@ static void count(const struct vit_op *op, struct vit_cost *cost)
     cost->flops = 2 * cost->macs;
 }
 
+static void backward_count(const struct vit_op *op, struct vit_cost *cost)
+{
+    count(op, cost);
+    cost->macs *= (op->in[0]->grad != NULL) + (op->in[1]->grad != NULL);
+    cost->flops = 2 * cost->macs;
+}
+
 static size_t panels_workspace(const struct vit_op *op, int threads)
 {
     return (size_t)threads * (size_t)(describe(op).k * VIT_PANEL) * sizeof(vit_real);
+}
+
+static size_t panels_backward_workspace(const struct vit_op *op, int threads)
+{
+    const struct product p = describe(op);
+    return (size_t)threads * (size_t)((p.m > p.n ? p.m : p.n) * VIT_PANEL) * sizeof(vit_real);
 }
 
 /* VIT_PANEL columns of b, or what is left of them, as a panel. */
@@ -106,7 +166,8 @@ static void multiply_panels(const struct product *p, int64_t matrix, int64_t row
                                                   .panel = panel,
                                                   .m = rows,
                                                   .n = columns,
-                                                  .k = p->k};
+                                                  .k = p->k,
+                                                  .adds = p->adds};
         pack(p, panel, b + column * (p->trans_b ? p->k : 1), columns);
         if (p->access)
             vit_kernels()->panel_product_stream(p->access, &product);
@@ -123,6 +184,7 @@ static void multiply_openblas(const struct product *p, int64_t matrix, int64_t r
                                      .n = (int)p->n,
                                      .k = (int)p->k,
                                      .alpha = 1,
+                                     .beta = p->adds ? 1 : 0,
                                      .a = p->a + matrix * p->m * p->k + row * (p->trans_a ? 1 : p->k),
                                      .lda = (int)(p->trans_a ? p->m : p->k),
                                      .b = p->b + matrix * p->k * p->n,
@@ -158,6 +220,10 @@ static void multiply_piece(void *context, int64_t piece, int worker)
 
 static void run(struct product *p, struct vit_parallel *pool)
 {
+    enum { PIECE_MACS = 4000000, ROW_STEP = 8 };
+    const int64_t row_macs = p->n * p->k + 1, macs = p->m * row_macs;
+    p->matrices = macs < PIECE_MACS ? PIECE_MACS / (macs + 1) + 1 : 1;
+    p->rows = macs < PIECE_MACS ? p->m : (PIECE_MACS / row_macs / ROW_STEP + 1) * ROW_STEP;
     const int64_t down = p->rows > 0 ? (p->m + p->rows - 1) / p->rows : 0;
     const int64_t pieces = down > 1 ? p->batch * down : (p->batch + p->matrices - 1) / p->matrices;
     vit_parallel_for(p->access ? NULL : pool, pieces, multiply_piece, p);
@@ -189,9 +255,38 @@ static void openblas_forward(const struct vit_step *step)
     openblas_walk(step, NULL);
 }
 
+static void run_back(const struct vit_step *step, bool openblas)
+{
+    struct product (*const side[])(const struct vit_op *) = {describe_left, describe_right};
+    for (int i = 0; i < 2; i++) {
+        if (!step->op->in[i]->grad)
+            continue;
+        struct product p = side[i](step->op);
+        p.scratch = step->workspace;
+        p.adds = vit_step_adds(step, i);
+        p.openblas = openblas;
+        run(&p, step->pool);
+    }
+}
+
+static void panels_backward(const struct vit_step *step)
+{
+    run_back(step, false);
+}
+
+static void openblas_backward(const struct vit_step *step)
+{
+    run_back(step, true);
+}
+
 static const struct vit_kernel kernels[] = {
     {.name = "panels", .workspace = panels_workspace, .forward = panels_forward, .stream = panels_walk},
     {.name = "openblas", .forward = openblas_forward, .stream = openblas_walk, .blas = true},
+    {0}};
+
+static const struct vit_kernel backward_kernels[] = {
+    {.name = "panels", .workspace = panels_backward_workspace, .forward = panels_backward},
+    {.name = "openblas", .forward = openblas_backward, .blas = true},
     {0}};
 
 const struct vit_op_def vit_op_matmul = {.name = "matmul",
@@ -201,4 +296,7 @@ const struct vit_op_def vit_op_matmul = {.name = "matmul",
                                          .outputs = 1,
                                          .infer = infer,
                                          .cost = count,
-                                         .cpu = kernels};
+                                         .cpu = kernels,
+                                         .backward = backward_kernels,
+                                         .backward_reads = VIT_READS_IN(0) | VIT_READS_IN(1),
+                                         .backward_cost = backward_count};

@@ -6,6 +6,7 @@
 #include "model/base/status.h"
 #include "model/op.h"
 #include "model/plan.h"
+#include "model/strided_copy.h"
 
 #include <string.h>
 
@@ -83,7 +84,24 @@ static void stream(const struct vit_step *step, struct vit_access *access)
     walk(step, access);
 }
 
+/* dx = dy without the zeros. */
+static void backward(const struct vit_step *step)
+{
+    struct vit_box_copy copy = {
+        .y = step->op->in[0]->grad, .x = step->op->out[0]->grad, .adds = vit_step_adds(step, 0)};
+    for (int a = 0; a < copy.y->ndim; a++)
+        copy.dim[a] = copy.y->dim[a];
+    vit_box_copy(step->pool, NULL, &copy);
+}
+
 static const struct vit_kernel kernels[] = {{.name = "rows", .forward = forward, .stream = stream}, {0}};
 
-const struct vit_op_def vit_op_pad = {
-    .name = "pad", .op_class = VIT_CLASS_MOVEMENT, .min_in = 1, .max_in = 1, .infer = infer, .cpu = kernels};
+static const struct vit_kernel way_back[] = {{.name = "strided_copy", .forward = backward}, {0}};
+
+const struct vit_op_def vit_op_pad = {.name = "pad",
+                                      .op_class = VIT_CLASS_MOVEMENT,
+                                      .min_in = 1,
+                                      .max_in = 1,
+                                      .infer = infer,
+                                      .cpu = kernels,
+                                      .backward = way_back};

@@ -50,7 +50,29 @@ static void stream(const struct vit_step *step, struct vit_access *access)
     walk(step, access);
 }
 
+/* dx[i_0, i_1, ...] = dy[i_perm[0], i_perm[1], ...]. */
+static void backward(const struct vit_step *step)
+{
+    const struct vit_tensor *dx = step->op->in[0]->grad, *dy = step->op->out[0]->grad;
+    struct vit_strided_copy copy = {.y = dx->data, .x = dy->data, .ndim = dx->ndim, .adds = vit_step_adds(step, 0)};
+    int64_t stride[VIT_MAX_DIMS];
+    vit_dense_strides(dx, copy.y_stride);
+    vit_dense_strides(dy, stride);
+    for (int a = 0; a < dx->ndim; a++) {
+        copy.dim[step->op->attr.perm[a]] = dy->dim[a];
+        copy.x_stride[step->op->attr.perm[a]] = stride[a];
+    }
+    vit_strided_copy(step->pool, NULL, &copy);
+}
+
 static const struct vit_kernel kernels[] = {{.name = "strided_copy", .forward = forward, .stream = stream}, {0}};
 
-const struct vit_op_def vit_op_permute = {
-    .name = "permute", .op_class = VIT_CLASS_MOVEMENT, .min_in = 1, .max_in = 1, .infer = infer, .cpu = kernels};
+static const struct vit_kernel way_back[] = {{.name = "strided_copy", .forward = backward}, {0}};
+
+const struct vit_op_def vit_op_permute = {.name = "permute",
+                                          .op_class = VIT_CLASS_MOVEMENT,
+                                          .min_in = 1,
+                                          .max_in = 1,
+                                          .infer = infer,
+                                          .cpu = kernels,
+                                          .backward = way_back};

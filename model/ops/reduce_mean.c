@@ -93,6 +93,34 @@ static void cost(const struct vit_op *op, struct vit_cost *c)
     c->flops = vit_numel(op->in[0]);
 }
 
+/* dx = dy / n, repeated along the axes that vanished. */
+static void back_outer(void *context, int64_t outer, int worker)
+{
+    const struct vit_step *step = context;
+    const struct vit_tensor *x = step->op->in[0];
+    const int axis = step->op->attr.axis;
+    int64_t n = 1, inner = 1;
+    for (int a = axis; a < x->ndim; a++)
+        *(a < axis + step->op->attr.length ? &n : &inner) *= x->dim[a];
+    const vit_real *dy = step->op->out[0]->grad->data + outer * inner;
+    vit_real *dx = x->grad->data + outer * n * inner;
+    const bool adds = vit_step_adds(step, 0);
+    (void)worker;
+    for (int64_t k = 0; k < n; k++, dx += inner)
+        for (int64_t i = 0; i < inner; i++)
+            dx[i] = dy[i] / (vit_real)n + (adds ? dx[i] : 0);
+}
+
+static void backward(const struct vit_step *step)
+{
+    const struct vit_tensor *x = step->op->in[0];
+    struct vit_step job = *step;
+    int64_t outer = 1;
+    for (int a = 0; a < step->op->attr.axis; a++)
+        outer *= x->dim[a];
+    vit_parallel_for(step->pool, outer, back_outer, &job);
+}
+
 const struct vit_op_def vit_op_reduce_mean = {
     .name = "reduce_mean",
     .op_class = VIT_CLASS_REDUCTION,
@@ -100,5 +128,7 @@ const struct vit_op_def vit_op_reduce_mean = {
     .max_in = 1,
     .infer = infer,
     .cost = cost,
+    .backward = (const struct vit_kernel[]){{.name = "broadcast", .forward = backward}, {0}},
+    .backward_cost = cost,
     .cpu = (const struct vit_kernel[]){{.name = "double_sum", .forward = forward, .stream = stream}, {0}},
 };

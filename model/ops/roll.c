@@ -19,16 +19,15 @@ static int64_t wrap(int64_t shift, int64_t length)
     return rest < 0 ? rest + length : rest;
 }
 
-/* Four boxes: the parts of x before and behind the wrap, in each of the two axes. */
-static void walk(const struct vit_step *step, struct vit_access *access)
+/* Four boxes: the parts of x before and behind the wrap, in each of the two axes. sign -1: the other way round. */
+static void roll(const struct vit_step *step, struct vit_access *access, struct vit_box_copy copy, int sign)
 {
     const struct vit_op *op = step->op;
-    struct vit_box_copy copy = {.y = op->out[0], .x = op->in[0]};
     for (int a = 0; a < 4; a++)
         copy.dim[a] = copy.x->dim[a];
     for (int quarter = 0; quarter < 4; quarter++) {
         for (int k = 0; k < 2; k++) {
-            int64_t length = copy.x->dim[k + 1], shift = wrap(op->attr.size[k], length);
+            int64_t length = copy.x->dim[k + 1], shift = wrap(sign * op->attr.size[k], length);
             bool wrapped = quarter >> k & 1;
             copy.dim[k + 1] = wrapped ? shift : length - shift;
             copy.x_start[k + 1] = wrapped ? length - shift : 0;
@@ -40,15 +39,30 @@ static void walk(const struct vit_step *step, struct vit_access *access)
 
 static void forward(const struct vit_step *step)
 {
-    walk(step, NULL);
+    roll(step, NULL, (struct vit_box_copy){.y = step->op->out[0], .x = step->op->in[0]}, 1);
 }
 
 static void stream(const struct vit_step *step, struct vit_access *access)
 {
-    walk(step, access);
+    roll(step, access, (struct vit_box_copy){.y = step->op->out[0], .x = step->op->in[0]}, 1);
+}
+
+/* dx = dy rolled back. */
+static void backward(const struct vit_step *step)
+{
+    roll(step, NULL,
+         (struct vit_box_copy){.y = step->op->in[0]->grad, .x = step->op->out[0]->grad, .adds = vit_step_adds(step, 0)},
+         -1);
 }
 
 static const struct vit_kernel kernels[] = {{.name = "strided_copy", .forward = forward, .stream = stream}, {0}};
 
-const struct vit_op_def vit_op_roll = {
-    .name = "roll", .op_class = VIT_CLASS_MOVEMENT, .min_in = 1, .max_in = 1, .infer = infer, .cpu = kernels};
+static const struct vit_kernel way_back[] = {{.name = "strided_copy", .forward = backward}, {0}};
+
+const struct vit_op_def vit_op_roll = {.name = "roll",
+                                       .op_class = VIT_CLASS_MOVEMENT,
+                                       .min_in = 1,
+                                       .max_in = 1,
+                                       .infer = infer,
+                                       .cpu = kernels,
+                                       .backward = way_back};

@@ -71,6 +71,31 @@ static void cost(const struct vit_op *op, struct vit_cost *c)
     c->flops = 5 * vit_numel(op->out[0]);
 }
 
+/* dx = y (dy - sum of y dy), row by row. */
+static void back_piece(void *context, int64_t piece, int worker)
+{
+    const struct vit_step *step = context;
+    const struct vit_tensor *y = step->op->out[0];
+    const int64_t n = y->dim[y->ndim - 1], per_piece = vit_piece_rows(n), row = piece * per_piece;
+    const int64_t rest = vit_numel(y) / n - row;
+    (void)worker;
+    vit_kernels()->softmax_back_rows(step->op->in[0]->grad->data + row * n, y->data + row * n, y->grad->data + row * n,
+                                     (const int64_t[]){rest < per_piece ? rest : per_piece, n, vit_step_adds(step, 0)});
+}
+
+static void backward(const struct vit_step *step)
+{
+    const struct vit_tensor *y = step->op->out[0];
+    const int64_t n = y->dim[y->ndim - 1];
+    struct vit_step job = *step;
+    vit_parallel_for(step->pool, vit_piece_count(vit_numel(y) / n, vit_piece_rows(n)), back_piece, &job);
+}
+
+static void backward_cost(const struct vit_op *op, struct vit_cost *c)
+{
+    c->flops = 4 * vit_numel(op->out[0]);
+}
+
 const struct vit_op_def vit_op_softmax = {
     .name = "softmax",
     .op_class = VIT_CLASS_SOFTMAX,
@@ -78,5 +103,8 @@ const struct vit_op_def vit_op_softmax = {
     .max_in = 1,
     .infer = infer,
     .cost = cost,
+    .backward = (const struct vit_kernel[]){{.name = "rows", .forward = backward}, {0}},
+    .backward_reads = VIT_READS_OUT(0),
+    .backward_cost = backward_cost,
     .cpu = (const struct vit_kernel[]){{.name = "rows", .forward = forward, .stream = stream}, {0}},
 };

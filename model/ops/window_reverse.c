@@ -51,7 +51,32 @@ static void stream(const struct vit_step *step, struct vit_access *access)
     walk(step, access);
 }
 
+/* dx: maps back into windows, as window_partition. */
+static void backward(const struct vit_step *step)
+{
+    const struct vit_tensor *dx = step->op->in[0]->grad, *dy = step->op->out[0]->grad;
+    int64_t h = step->op->attr.size[0], w = step->op->attr.size[1];
+    int64_t height = dy->dim[1], width = dy->dim[2], c = dy->dim[3], across = width / w;
+    vit_strided_copy(step->pool, NULL,
+                     &(struct vit_strided_copy){
+                         .y = dx->data,
+                         .x = dy->data,
+                         .ndim = 4,
+                         .dim = {dy->dim[0] * (height / h), across, h, w * c},
+                         .y_stride = {across * h * w * c, h * w * c, w * c, 1},
+                         .x_stride = {h * width * c, w * c, width * c, 1},
+                         .adds = vit_step_adds(step, 0),
+                     });
+}
+
 static const struct vit_kernel kernels[] = {{.name = "strided_copy", .forward = forward, .stream = stream}, {0}};
 
-const struct vit_op_def vit_op_window_reverse = {
-    .name = "window_reverse", .op_class = VIT_CLASS_MOVEMENT, .min_in = 1, .max_in = 1, .infer = infer, .cpu = kernels};
+static const struct vit_kernel way_back[] = {{.name = "strided_copy", .forward = backward}, {0}};
+
+const struct vit_op_def vit_op_window_reverse = {.name = "window_reverse",
+                                                 .op_class = VIT_CLASS_MOVEMENT,
+                                                 .min_in = 1,
+                                                 .max_in = 1,
+                                                 .infer = infer,
+                                                 .cpu = kernels,
+                                                 .backward = way_back};

@@ -84,7 +84,7 @@ static double uniform(uint64_t seed)
 }
 
 /* Between -3 and 3, where every activation function bends; variances between 0.25 and 2.25. */
-static void fill(const struct vit_op *op)
+void vit_op_case_fill(const struct vit_op *op)
 {
     for (int i = 0; i < op->n_in; i++) {
         bool variance = i == 4 && (op->kind == VIT_OP_batch_norm || op->kind == VIT_OP_fold_batch_norm);
@@ -125,7 +125,7 @@ int vit_op_run_open(struct vit_op_run *run, const struct vit_op_case *op_case, c
         vit_op_run_close(run);
         return status;
     }
-    fill(run->op);
+    vit_op_case_fill(run->op);
     poison(run);
     vit_exec_run(&run->exec);
     return VIT_OK;

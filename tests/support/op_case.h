@@ -25,6 +25,9 @@ extern const int vit_n_refused_cases;
 /* Items of a list that ends with 0. */
 int vit_case_ndim(const int64_t dim[VIT_MAX_DIMS]);
 
+/* Deterministic values for the inputs. */
+void vit_op_case_fill(const struct vit_op *op);
+
 struct vit_op_run {
     struct vit_graph graph;
     struct vit_plan plan;

@@ -377,7 +377,59 @@ static struct result fold_bias(struct vit_op_reference *r, const int64_t *i)
     return rounded_once(&sum);
 }
 
-/* Kinds with a second output: fold_batch_norm. */
+/* Mean and variance of a channel of the batch. */
+static void batch_moments(const struct vit_tensor *x, int64_t channel, double *mean, double *variance)
+{
+    const int64_t channels = x->dim[1], n = vit_numel(x) / (x->dim[0] * channels), count = x->dim[0] * n;
+    *mean = *variance = 0;
+    for (int64_t k = 0; k < count; k++)
+        *mean += item(x, (k / n * channels + channel) * n + k % n) / (double)count;
+    for (int64_t k = 0; k < count; k++) {
+        double d = item(x, (k / n * channels + channel) * n + k % n) - *mean;
+        *variance += d * d / (double)count;
+    }
+}
+
+/* Slack: means and variances carry roundings of sums in lanes, relative to values of about 3. */
+static struct result batch_norm_train(struct vit_op_reference *r, const int64_t *i)
+{
+    double mean, variance, x = at(r->op->in[0], i), bias = item(r->op->in[2], i[1]);
+    batch_moments(r->op->in[0], i[1], &mean, &variance);
+    double s = item(r->op->in[1], i[1]) / sqrt(variance + r->op->attr.eps);
+    return (struct result){(x - mean) * s + bias,
+                           32 * ((fabs(x) + 3) * fabs(s) * (1 + 9 / (variance + 1e-3)) + fabs(bias))};
+}
+
+static struct result batch_statistic(struct vit_op_reference *r, const int64_t *i)
+{
+    double mean, variance;
+    batch_moments(r->op->in[0], i[1], &mean, &variance);
+    double rstd = 1 / sqrt(variance + r->op->attr.eps);
+    return i[0] == 0 ? (struct result){mean, 32 * 3} : (struct result){rstd, 32 * rstd * (1 + 9 / (variance + 1e-3))};
+}
+
+static struct result cross_entropy(struct vit_op_reference *r, const int64_t *i)
+{
+    const struct vit_tensor *x = r->op->in[0], *t = r->op->in[1];
+    const int64_t rows = x->dim[0], n = x->dim[1];
+    struct sum sum = {0};
+    (void)i;
+    for (int64_t k = 0; k < rows * n; k++) {
+        softmax_row(r, k / n);
+        sum_add(&sum, item(t, k) * (r->softmax.largest + log(r->softmax.sum) - item(x, k)) / (double)rows);
+    }
+    return rounded_once(&sum);
+}
+
+/* The probabilities that the way back reads: computed in double and rounded once. */
+static struct result probability(struct vit_op_reference *r, const int64_t *i)
+{
+    const struct vit_tensor *x = r->op->in[0];
+    softmax_row(r, i[0]);
+    double value = exp(at(x, i) - r->softmax.largest) / r->softmax.sum;
+    return (struct result){value, value * (1 + 64 * (DBL_EPSILON / REAL_EPSILON)) + UNDERFLOW_SLACK};
+}
+
 double vit_op_reference(struct vit_op_reference *reference, int output, const int64_t index[VIT_MAX_DIMS],
                         double *slack)
 {
@@ -386,7 +438,11 @@ double vit_op_reference(struct vit_op_reference *reference, int output, const in
 #include "model/ops/ops.def"
 #undef VIT_OP
     };
-    struct result result = output == 1 ? fold_bias(reference, index) : element[reference->op->kind](reference, index);
+    static struct result (*const second[VIT_N_OPS])(struct vit_op_reference *,
+                                                    const int64_t *) = {[VIT_OP_fold_batch_norm] = fold_bias,
+                                                                        [VIT_OP_cross_entropy] = probability,
+                                                                        [VIT_OP_batch_norm_train] = batch_statistic};
+    struct result result = (output == 1 ? second : element)[reference->op->kind](reference, index);
     *slack = result.slack;
     return result.value;
 }

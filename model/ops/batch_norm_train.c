@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/* batch_norm_train.c - batch norm in training: y = (x - mean) / sqrt(var + eps) * weight + bias per channel, with mean
+ * and (biased) variance of the batch over all axes but 1. Running statistics become (1 - momentum) running + momentum
+ * batch, the variance unbiased there. x, y (B, C, ...), 2 to 4 dims; weight, bias, running_mean, running_var (C); saved
+ * (2, C): mean, 1 / sqrt(var + eps). Attributes: eps, momentum. Back, h = (x - mean) / deviation over N values of a
+ * channel: dweight = sum dy h, dbias = sum dy, dx = weight / deviation (dy - dbias / N - h dweight / N). A channel is
+ * one piece, its images in order. FLOPs: 6 per element; back: 9. */
+#include "model/access.h"
+#include "model/base/parallel.h"
+#include "model/base/status.h"
+#include "model/kernel_set.h"
+#include "model/plan.h"
+
+#include <math.h>
+
+static int infer(struct vit_op *op)
+{
+    const struct vit_tensor *x = op->in[0];
+    char text[VIT_SHAPE_TEXT], other[VIT_SHAPE_TEXT];
+    if (x->ndim < 2 || x->ndim > 4)
+        return vit_op_fail(op, "input %s must be (B, C), (B, C, L) or (B, C, H, W)", vit_shape_text(x, text));
+    for (int i = 1; i < 5; i++)
+        if (op->in[i]->ndim != 1 || op->in[i]->dim[0] != x->dim[1])
+            return vit_op_fail(op, "input %d %s must have one element per channel of %s", i,
+                               vit_shape_text(op->in[i], other), vit_shape_text(x, text));
+    if (vit_numel(x) == x->dim[1])
+        return vit_op_fail(op, "input %s has one value per channel: a batch of more than one is needed to train",
+                           vit_shape_text(x, text));
+    op->out[1]->ndim = 2;
+    op->out[1]->dim[0] = 2;
+    op->out[1]->dim[1] = x->dim[1];
+    return vit_op_infer_same(op);
+}
+
+static void cost(const struct vit_op *op, struct vit_cost *c)
+{
+    c->flops = 6 * vit_numel(op->in[0]);
+}
+
+static void backward_cost(const struct vit_op *op, struct vit_cost *c)
+{
+    c->flops = 9 * vit_numel(op->in[0]);
+}
+
+struct channel {
+    const struct vit_op *op;
+    int64_t images, channels, n; /* n: neighbouring values of a channel of an image */
+};
+
+static struct channel describe(const struct vit_op *op)
+{
+    const struct vit_tensor *x = op->in[0];
+    return (struct channel){op, x->dim[0], x->dim[1], vit_numel(x) / (x->dim[0] * x->dim[1])};
+}
+
+/* Sum of x, or of (x - about)^2, over the channel. */
+static double sum_over(const struct channel *c, int64_t channel, vit_real about, bool squares)
+{
+    double sums[2] = {0, 0};
+    for (int64_t image = 0; image < c->images; image++)
+        vit_kernels()->moments(sums, c->op->in[0]->data + (image * c->channels + channel) * c->n, about, c->n);
+    return sums[squares];
+}
+
+static void update(vit_real *running, double momentum, double value)
+{
+    *running = (vit_real)((1 - momentum) * (double)*running + momentum * value);
+}
+
+static void channel_forward(void *context, int64_t channel, int worker)
+{
+    const struct vit_step *step = context;
+    const struct vit_op *op = step->op;
+    const struct channel c = describe(op);
+    const double count = (double)(c.images * c.n), mean = sum_over(&c, channel, 0, false) / count;
+    const double squares = sum_over(&c, channel, (vit_real)mean, true), rstd = 1 / sqrt(squares / count + op->attr.eps);
+    const double scale = (double)op->in[1]->data[channel] * rstd;
+    const vit_real factor = (vit_real)scale, shift = (vit_real)((double)op->in[2]->data[channel] - mean * scale);
+    (void)worker;
+    for (int64_t image = 0; image < c.images; image++) {
+        const int64_t at = (image * c.channels + channel) * c.n;
+        vit_kernels()->scale_shift_rows(op->out[0]->data + at, op->in[0]->data + at, &factor, &shift, 1, c.n);
+    }
+    op->out[1]->data[channel] = (vit_real)mean;
+    op->out[1]->data[c.channels + channel] = (vit_real)rstd;
+    update(&op->in[3]->data[channel], op->attr.momentum, mean);
+    update(&op->in[4]->data[channel], op->attr.momentum, squares / (count - 1));
+}
+
+static void forward(const struct vit_step *step)
+{
+    struct vit_step job = *step;
+    vit_parallel_for(step->pool, step->op->in[0]->dim[1], channel_forward, &job);
+}
+
+/* Three sweeps over the channel: mean, variance, result. */
+static void stream(const struct vit_step *step, struct vit_access *access)
+{
+    const struct vit_op *op = step->op;
+    const struct channel c = describe(op);
+    const size_t bytes = (size_t)c.n * sizeof(vit_real), one = sizeof(vit_real);
+    for (int64_t channel = 0; channel < c.channels; channel++) {
+        for (int sweep = 0; sweep < 3; sweep++)
+            for (int64_t image = 0; image < c.images; image++) {
+                const int64_t at = (image * c.channels + channel) * c.n;
+                const vit_real *x = op->in[0]->data + at;
+                if (sweep < 2)
+                    vit_access_read(access, x, bytes);
+                else
+                    vit_access_zip(access, &(struct vit_zip){.y = op->out[0]->data + at, .a = x, .bytes = bytes});
+            }
+        for (int i = 1; i < 5; i++)
+            vit_access_read(access, op->in[i]->data + channel, one);
+        for (int i = 3; i < 5; i++)
+            vit_access_write(access, op->in[i]->data + channel, one);
+        vit_access_write(access, op->out[1]->data + channel, one);
+        vit_access_write(access, op->out[1]->data + c.channels + channel, one);
+    }
+}
+
+static void channel_backward(void *context, int64_t channel, int worker)
+{
+    const struct vit_step *step = context;
+    const struct vit_op *op = step->op;
+    const struct channel c = describe(op);
+    const vit_real mean = op->out[1]->data[channel];
+    const double rstd = (double)op->out[1]->data[c.channels + channel], count = (double)(c.images * c.n);
+    const double scale = (double)op->in[1]->data[channel] * rstd;
+    double sums[2] = {0, 0};
+    (void)worker;
+    for (int64_t image = 0; image < c.images; image++) {
+        const int64_t at = (image * c.channels + channel) * c.n;
+        vit_kernels()->sum_and_dot(sums, op->out[0]->grad->data + at, op->in[0]->data + at, mean, c.n);
+    }
+    const vit_real factor[4] = {(vit_real)scale, (vit_real)(-scale * rstd * rstd * sums[1] / count), mean,
+                                (vit_real)(-scale * sums[0] / count)};
+    for (int64_t image = 0; op->in[0]->grad && image < c.images; image++) {
+        const int64_t at = (image * c.channels + channel) * c.n;
+        vit_kernels()->norm_back(op->in[0]->grad->data + at, op->out[0]->grad->data + at, op->in[0]->data + at, factor,
+                                 (const int64_t[]){c.n, vit_step_adds(step, 0)});
+    }
+    const double gradient[] = {sums[1] * rstd, sums[0]};
+    for (int i = 0; i < 2; i++)
+        if (op->in[i + 1]->grad) {
+            vit_real *to = &op->in[i + 1]->grad->data[channel];
+            *to = (vit_real)(gradient[i] + (vit_step_adds(step, i + 1) ? (double)*to : 0));
+        }
+}
+
+static void backward(const struct vit_step *step)
+{
+    struct vit_step job = *step;
+    vit_parallel_for(step->pool, step->op->in[0]->dim[1], channel_backward, &job);
+}
+
+const struct vit_op_def vit_op_batch_norm_train = {
+    .name = "batch_norm_train",
+    .op_class = VIT_CLASS_NORM,
+    .min_in = 5,
+    .max_in = 5,
+    .outputs = 2,
+    .infer = infer,
+    .cost = cost,
+    .updates = true,
+    .cpu = (const struct vit_kernel[]){{.name = "channels", .forward = forward, .stream = stream}, {0}},
+    .backward = (const struct vit_kernel[]){{.name = "channels", .forward = backward}, {0}},
+    .backward_reads = VIT_READS_IN(0) | VIT_READS_IN(1) | VIT_READS_OUT(1),
+    .backward_cost = backward_cost,
+};
