@@ -217,6 +217,13 @@ static void compare_statistics(struct vit_tally *tally, const struct cJSON *list
         }
 }
 
+/* Batch norms over few values divide by small deviations: the reference's own float32 logits stray ten times as far in
+ * train mode as in eval. */
+static double train_tolerance(void)
+{
+    return (sizeof(vit_real) == sizeof(double) ? 1 : 10) * vit_verification_tolerance();
+}
+
 static void set_targets(struct vit_graph *graph)
 {
     const int64_t classes = graph->targets->dim[1];
@@ -251,7 +258,7 @@ static int verify_mode(struct vit_verification *v, const struct names *names)
                       (struct vit_expected){(double)instance.graph.loss->data[0], loss, fmax(loss, 1), LOSS_DIGITS},
                       "%s loss", names->member);
     if (strcmp(names->member, "train") == 0)
-        vit_verification_taps(&training, vit_verification_tally(v, names->taps, vit_verification_tolerance()),
+        vit_verification_taps(&training, vit_verification_tally(v, names->taps, train_tolerance()),
                               vit_fixture_member(mode, "taps"), &instance.graph);
     struct gradients g = {vit_verification_tally(v, names->gradients, tolerance), floor_of(mode, tolerance)};
     compare_parameters(&g, mode, &instance.graph);
