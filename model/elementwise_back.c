@@ -78,6 +78,7 @@ static int64_t element_of_b(const struct broadcast *j, int64_t row)
 {
     int64_t at = 0;
     for (int i = j->ndim - 1; i-- > 0; row /= j->dim[i])
+        /* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): dims are at least 1 */
         at += row % j->dim[i] * j->stride[i];
     return at;
 }

@@ -99,6 +99,7 @@ static void touch_step(struct vit_lifetime *lifetime, const struct vit_step *ste
     const bool back = step->pass == VIT_BACKWARD;
     for (int k = 0; step->again && k < op->n_out; k++)
         lifetime[vit_owner(op->out[k])->id].first_again = step->index;
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): make_steps has filled every step */
     for (int k = 0; k < op->n_in; k++) {
         if (!back || step->def->backward_reads & VIT_READS_IN(k))
             touch(lifetime, op->in[k], step->index);
