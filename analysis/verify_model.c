@@ -78,7 +78,7 @@ static bool find_head(const struct vit_graph *graph, const char *block, int head
 {
     for (int i = 0; i < graph->n_region; i++) {
         const struct vit_region *r = &graph->region[i];
-        if (strcmp(r->block, block) != 0 || r->site.head != head)
+        if (r->site.role != VIT_ROLE_SCORE || strcmp(r->block, block) != 0 || r->site.head != head)
             continue;
         int64_t tokens = r->tensor->dim[r->tensor->ndim - 1], area = tokens * tokens;
         int64_t heads = r->axis < 0 ? 1 : r->tensor->dim[1];
@@ -177,7 +177,7 @@ static int count_heads(const struct vit_graph *graph, const char *block)
 {
     int n = 0;
     for (int i = 0; i < graph->n_region; i++)
-        n += strcmp(graph->region[i].block, block) == 0;
+        n += graph->region[i].site.role == VIT_ROLE_SCORE && strcmp(graph->region[i].block, block) == 0;
     return n;
 }
 

@@ -21,6 +21,7 @@ struct vit_region {
     struct vit_tensor *tensor;
     int axis; /* -1: all of the tensor */
     int64_t start, length;
+    bool channels_first; /* its last two dims are (channels, tokens), not (tokens, channels) */
 };
 
 struct vit_graph {

@@ -74,6 +74,16 @@ struct head {
     struct vit_tensor *bias; /* (heads, N, N) */
 };
 
+/* All of x (W, rows, columns) is the head's. */
+static void head_region(struct vit_graph *g, const struct head *h, enum vit_role role, struct vit_tensor *x)
+{
+    struct vit_site site = g->site;
+    site.role = role;
+    vit_graph_region(
+        g, (struct vit_region){
+               .block = h->attention, .site = site, .tensor = x, .axis = -1, .channels_first = role != VIT_ROLE_SCORE});
+}
+
 /* One head of the cascade: (W, C/h, side, side) -> (W, value_dim, side, side).
  * scores[i][j] = q_i . k_j / sqrt(key_dim) + bias; y = v attention^T. */
 static struct vit_tensor *attend(struct vit_graph *g, const struct head *h, struct vit_tensor *x)
@@ -103,10 +113,14 @@ static struct vit_tensor *attend(struct vit_graph *g, const struct head *h, stru
         vit_add_op(g, VIT_OP_matmul, vit_layer_name(g, "%s.qk", at), ((struct vit_attr){.trans_a = true}), q, k);
     map = vit_add_op(g, VIT_OP_add, vit_layer_name(g, "%s.add_bias", at), none, map, bias);
     map = vit_add_op(g, VIT_OP_softmax, vit_layer_name(g, "%s.softmax", at), none, map);
-    vit_graph_region(g, (struct vit_region){.block = h->attention, .site = g->site, .tensor = map, .axis = -1});
     vit_layer_role(g, VIT_ROLE_CONTEXT);
-    v = vit_add_op(g, VIT_OP_matmul, vit_layer_name(g, "%s.av", at), ((struct vit_attr){.trans_b = true}), v, map);
-    return v ? vit_graph_reshape(g, v, 4, (int64_t[]){windows, h->value_dim, side, side}) : NULL;
+    x = vit_add_op(g, VIT_OP_matmul, vit_layer_name(g, "%s.av", at), ((struct vit_attr){.trans_b = true}), v, map);
+    head_region(g, h, VIT_ROLE_QUERY, q);
+    head_region(g, h, VIT_ROLE_KEY, k);
+    head_region(g, h, VIT_ROLE_VALUE, v);
+    head_region(g, h, VIT_ROLE_SCORE, map);
+    head_region(g, h, VIT_ROLE_CONTEXT, x);
+    return x ? vit_graph_reshape(g, x, 4, (int64_t[]){windows, h->value_dim, side, side}) : NULL;
 }
 
 /* Cascaded group attention on windows: (W, C, side, side) -> same. Head h sees its chunk of channels plus the output of

@@ -145,14 +145,15 @@ static struct vit_tensor *bias_scores(struct vit_graph *g, const char *name, str
     return scores ? vit_graph_reshape(g, scores, 4, (int64_t[]){windows, a.heads, n, n}) : NULL;
 }
 
-static void attention_regions(struct vit_graph *g, const char *name, struct vit_tensor *map, int heads)
+/* One region for each head of x (W, heads, N, ...). */
+static void head_regions(struct vit_graph *g, const char *name, enum vit_role role, struct vit_tensor *x)
 {
-    for (int head = 0; head < heads && map; head++) {
+    for (int head = 0; x && head < x->dim[1]; head++) {
         struct vit_site site = g->site;
         site.head = head;
-        site.role = VIT_ROLE_SCORE;
+        site.role = role;
         vit_graph_region(
-            g, (struct vit_region){.block = name, .site = site, .tensor = map, .axis = 1, .start = head, .length = 1});
+            g, (struct vit_region){.block = name, .site = site, .tensor = x, .axis = 1, .start = head, .length = 1});
     }
 }
 
@@ -175,9 +176,13 @@ struct vit_tensor *vit_layer_attention(struct vit_graph *g, const char *name, st
                                         ((struct vit_attr){.trans_b = true}), q, part[1]);
     map = bias_scores(g, name, map, a);
     map = vit_add_op(g, VIT_OP_softmax, vit_layer_name(g, "%s.softmax", name), none, map);
-    attention_regions(g, name, map, a.heads);
     vit_layer_role(g, VIT_ROLE_CONTEXT);
     x = vit_add_op(g, VIT_OP_matmul, vit_layer_name(g, "%s.av", name), none, map, part[2]);
+    head_regions(g, name, VIT_ROLE_QUERY, q);
+    head_regions(g, name, VIT_ROLE_KEY, part[1]);
+    head_regions(g, name, VIT_ROLE_VALUE, part[2]);
+    head_regions(g, name, VIT_ROLE_SCORE, map);
+    head_regions(g, name, VIT_ROLE_CONTEXT, x);
     x = vit_add_op(g, VIT_OP_permute, vit_layer_name(g, "%s.join_heads", name),
                    ((struct vit_attr){.perm = {0, 2, 1, 3}}), x);
     if (x)
