@@ -93,6 +93,12 @@ void vit_exec_prepare(struct vit_exec *exec)
         exec->plan->prepare[i].kernel->forward(&exec->plan->prepare[i]);
 }
 
+void vit_exec_connect(struct vit_exec *exec, struct vit_communicator *comm)
+{
+    for (int i = 0; i < exec->plan->n_step; i++)
+        exec->plan->step[i].comm = comm;
+}
+
 void vit_exec_observe(struct vit_exec *exec, const struct vit_observer *observer, int n)
 {
     exec->observer = observer;

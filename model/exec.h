@@ -29,6 +29,10 @@ void vit_exec_close(struct vit_exec *exec);
 /* Computes derived weights. Call after weights were loaded or changed. */
 void vit_exec_prepare(struct vit_exec *exec);
 
+/* Steps from now on share their batch with the other ranks of comm, which is borrowed; NULL: alone. Check
+ * vit_communicator_status after a run. */
+void vit_exec_connect(struct vit_exec *exec, struct vit_communicator *comm);
+
 /* observers are borrowed until replaced; n may be 0. */
 void vit_exec_observe(struct vit_exec *exec, const struct vit_observer *observer, int n);
 

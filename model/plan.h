@@ -2,6 +2,7 @@
 /* plan.h - fixes everything that can fail or be chosen before a run: kernels, costs, lifetimes, memory. */
 #pragma once
 
+#include "model/base/communicator.h"
 #include "model/graph.h"
 
 struct vit_parallel;
@@ -27,6 +28,10 @@ struct vit_step {
     size_t workspace_bytes;
     void *workspace;           /* set by the exec */
     struct vit_parallel *pool; /* set by the exec */
+    /* Set by vit_exec_connect: kinds that look at more than one image (batch norm in training, means over the batch) do
+     * so over the images of all ranks, of which each has equally many; gradients of parameters stay each rank's own
+     * share, to be added up by the caller. NULL: alone. */
+    struct vit_communicator *comm;
 };
 
 static inline bool vit_step_adds(const struct vit_step *step, int input)

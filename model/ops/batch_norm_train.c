@@ -4,7 +4,8 @@
  * batch, the variance unbiased there. x, y (B, C, ...), 2 to 4 dims; weight, bias, running_mean, running_var (C); saved
  * (2, C): mean, 1 / sqrt(var + eps). Attributes: eps, momentum. Back, h = (x - mean) / deviation over N values of a
  * channel: dweight = sum dy h, dbias = sum dy, dx = weight / deviation (dy - dbias / N - h dweight / N). A channel is
- * one piece, its images in order. FLOPs: 6 per element; back: 9. */
+ * one piece, its images in order. With other ranks the statistics, N and the sums in dx are those of all their images
+ * (synchronised batch norm); dweight and dbias are this rank's share. FLOPs: 6 per element; back: 9. */
 #include "model/access.h"
 #include "model/base/parallel.h"
 #include "model/base/status.h"
@@ -42,15 +43,30 @@ static void backward_cost(const struct vit_op *op, struct vit_cost *c)
     c->flops = 9 * vit_numel(op->in[0]);
 }
 
+/* Sums of all ranks on their way: two for each channel. */
+static size_t workspace(const struct vit_op *op, int threads)
+{
+    (void)threads;
+    return 2 * (size_t)op->in[0]->dim[1] * sizeof(double);
+}
+
 struct channel {
     const struct vit_op *op;
     int64_t images, channels, n; /* n: neighbouring values of a channel of an image */
+    double count;                /* values of a channel on all ranks */
+    double *shared;              /* (2, C): the workspace */
 };
 
-static struct channel describe(const struct vit_op *op)
+static struct channel describe(const struct vit_step *step)
 {
-    const struct vit_tensor *x = op->in[0];
-    return (struct channel){op, x->dim[0], x->dim[1], vit_numel(x) / (x->dim[0] * x->dim[1])};
+    const struct vit_tensor *x = step->op->in[0];
+    const int64_t values = vit_numel(x) / x->dim[1];
+    return (struct channel){.op = step->op,
+                            .images = x->dim[0],
+                            .channels = x->dim[1],
+                            .n = values / x->dim[0],
+                            .count = (double)(values * vit_communicator_ranks(step->comm)),
+                            .shared = step->workspace};
 }
 
 /* Sum of x, or of (x - about)^2, over the channel. */
@@ -67,37 +83,72 @@ static void update(vit_real *running, double momentum, double value)
     *running = (vit_real)((1 - momentum) * (double)*running + momentum * value);
 }
 
-static void channel_forward(void *context, int64_t channel, int worker)
+/* squares: sum of (x - mean)^2. */
+static void normalise(const struct channel *c, int64_t channel, double mean, double squares)
 {
-    const struct vit_step *step = context;
-    const struct vit_op *op = step->op;
-    const struct channel c = describe(op);
-    const double count = (double)(c.images * c.n), mean = sum_over(&c, channel, 0, false) / count;
-    const double squares = sum_over(&c, channel, (vit_real)mean, true), rstd = 1 / sqrt(squares / count + op->attr.eps);
+    const struct vit_op *op = c->op;
+    const double rstd = 1 / sqrt(squares / c->count + op->attr.eps);
     const double scale = (double)op->in[1]->data[channel] * rstd;
     const vit_real factor = (vit_real)scale, shift = (vit_real)((double)op->in[2]->data[channel] - mean * scale);
-    (void)worker;
-    for (int64_t image = 0; image < c.images; image++) {
-        const int64_t at = (image * c.channels + channel) * c.n;
-        vit_kernels()->scale_shift_rows(op->out[0]->data + at, op->in[0]->data + at, &factor, &shift, 1, c.n);
+    for (int64_t image = 0; image < c->images; image++) {
+        const int64_t at = (image * c->channels + channel) * c->n;
+        vit_kernels()->scale_shift_rows(op->out[0]->data + at, op->in[0]->data + at, &factor, &shift, 1, c->n);
     }
     op->out[1]->data[channel] = (vit_real)mean;
-    op->out[1]->data[c.channels + channel] = (vit_real)rstd;
+    op->out[1]->data[c->channels + channel] = (vit_real)rstd;
     update(&op->in[3]->data[channel], op->attr.momentum, mean);
-    update(&op->in[4]->data[channel], op->attr.momentum, squares / (count - 1));
+    update(&op->in[4]->data[channel], op->attr.momentum, squares / (c->count - 1));
 }
 
+static void channel_forward(void *context, int64_t channel, int worker)
+{
+    const struct channel *c = context;
+    const double mean = sum_over(c, channel, 0, false) / c->count;
+    (void)worker;
+    normalise(c, channel, mean, sum_over(c, channel, (vit_real)mean, true));
+}
+
+static void channel_sum(void *context, int64_t channel, int worker)
+{
+    const struct channel *c = context;
+    (void)worker;
+    c->shared[channel] = sum_over(c, channel, 0, false);
+}
+
+static void channel_squares(void *context, int64_t channel, int worker)
+{
+    const struct channel *c = context;
+    (void)worker;
+    c->shared[c->channels + channel] = sum_over(c, channel, (vit_real)(c->shared[channel] / c->count), true);
+}
+
+static void channel_finish(void *context, int64_t channel, int worker)
+{
+    const struct channel *c = context;
+    (void)worker;
+    normalise(c, channel, c->shared[channel] / c->count, c->shared[c->channels + channel]);
+}
+
+/* Alone, a channel goes from its sums to its results while it is in the cache. */
 static void forward(const struct vit_step *step)
 {
-    struct vit_step job = *step;
-    vit_parallel_for(step->pool, step->op->in[0]->dim[1], channel_forward, &job);
+    struct channel c = describe(step);
+    if (vit_communicator_ranks(step->comm) == 1) {
+        vit_parallel_for(step->pool, c.channels, channel_forward, &c);
+        return;
+    }
+    vit_parallel_for(step->pool, c.channels, channel_sum, &c);
+    vit_communicator_sum(step->comm, c.shared, c.channels);
+    vit_parallel_for(step->pool, c.channels, channel_squares, &c);
+    vit_communicator_sum(step->comm, c.shared + c.channels, c.channels);
+    vit_parallel_for(step->pool, c.channels, channel_finish, &c);
 }
 
 /* Three sweeps over the channel: mean, variance, result. */
 static void stream(const struct vit_step *step, struct vit_access *access)
 {
     const struct vit_op *op = step->op;
-    const struct channel c = describe(op);
+    const struct channel c = describe(step);
     const size_t bytes = (size_t)c.n * sizeof(vit_real), one = sizeof(vit_real);
     for (int64_t channel = 0; channel < c.channels; channel++) {
         for (int sweep = 0; sweep < 3; sweep++)
@@ -118,39 +169,88 @@ static void stream(const struct vit_step *step, struct vit_access *access)
     }
 }
 
-static void channel_backward(void *context, int64_t channel, int worker)
+struct back {
+    struct channel c;
+    const struct vit_step *step;
+};
+
+/* sums: of dy and of dy (x - mean), on this rank. */
+static void sum_back(const struct channel *c, int64_t channel, double sums[2])
 {
-    const struct vit_step *step = context;
-    const struct vit_op *op = step->op;
-    const struct channel c = describe(op);
-    const vit_real mean = op->out[1]->data[channel];
-    const double rstd = (double)op->out[1]->data[c.channels + channel], count = (double)(c.images * c.n);
-    const double scale = (double)op->in[1]->data[channel] * rstd;
-    double sums[2] = {0, 0};
-    (void)worker;
-    for (int64_t image = 0; image < c.images; image++) {
-        const int64_t at = (image * c.channels + channel) * c.n;
-        vit_kernels()->sum_and_dot(sums, op->out[0]->grad->data + at, op->in[0]->data + at, mean, c.n);
+    const struct vit_op *op = c->op;
+    sums[0] = sums[1] = 0;
+    for (int64_t image = 0; image < c->images; image++) {
+        const int64_t at = (image * c->channels + channel) * c->n;
+        vit_kernels()->sum_and_dot(sums, op->out[0]->grad->data + at, op->in[0]->data + at, op->out[1]->data[channel],
+                                   c->n);
     }
-    const vit_real factor[4] = {(vit_real)scale, (vit_real)(-scale * rstd * rstd * sums[1] / count), mean,
-                                (vit_real)(-scale * sums[0] / count)};
-    for (int64_t image = 0; op->in[0]->grad && image < c.images; image++) {
-        const int64_t at = (image * c.channels + channel) * c.n;
-        vit_kernels()->norm_back(op->in[0]->grad->data + at, op->out[0]->grad->data + at, op->in[0]->data + at, factor,
-                                 (const int64_t[]){c.n, vit_step_adds(step, 0)});
-    }
-    const double gradient[] = {sums[1] * rstd, sums[0]};
+}
+
+/* Gradients of weight and bias. */
+static void learn(const struct back *back, int64_t channel, const double sums[2])
+{
+    const struct vit_op *op = back->c.op;
+    const double rstd = (double)op->out[1]->data[back->c.channels + channel], gradient[] = {sums[1] * rstd, sums[0]};
     for (int i = 0; i < 2; i++)
         if (op->in[i + 1]->grad) {
             vit_real *to = &op->in[i + 1]->grad->data[channel];
-            *to = (vit_real)(gradient[i] + (vit_step_adds(step, i + 1) ? (double)*to : 0));
+            *to = (vit_real)(gradient[i] + (vit_step_adds(back->step, i + 1) ? (double)*to : 0));
         }
+}
+
+/* Gradient of x; sums: those of all ranks. */
+static void pass_back(const struct back *back, int64_t channel, const double sums[2])
+{
+    const struct channel *c = &back->c;
+    const struct vit_op *op = c->op;
+    const vit_real mean = op->out[1]->data[channel];
+    const double rstd = (double)op->out[1]->data[c->channels + channel];
+    const double scale = (double)op->in[1]->data[channel] * rstd;
+    const vit_real factor[4] = {(vit_real)scale, (vit_real)(-scale * rstd * rstd * sums[1] / c->count), mean,
+                                (vit_real)(-scale * sums[0] / c->count)};
+    for (int64_t image = 0; op->in[0]->grad && image < c->images; image++) {
+        const int64_t at = (image * c->channels + channel) * c->n;
+        vit_kernels()->norm_back(op->in[0]->grad->data + at, op->out[0]->grad->data + at, op->in[0]->data + at, factor,
+                                 (const int64_t[]){c->n, vit_step_adds(back->step, 0)});
+    }
+}
+
+static void channel_backward(void *context, int64_t channel, int worker)
+{
+    const struct back *back = context;
+    double sums[2];
+    (void)worker;
+    sum_back(&back->c, channel, sums);
+    pass_back(back, channel, sums);
+    learn(back, channel, sums);
+}
+
+static void channel_learn(void *context, int64_t channel, int worker)
+{
+    const struct back *back = context;
+    double *sums = back->c.shared + 2 * channel;
+    (void)worker;
+    sum_back(&back->c, channel, sums);
+    learn(back, channel, sums);
+}
+
+static void channel_pass_back(void *context, int64_t channel, int worker)
+{
+    const struct back *back = context;
+    (void)worker;
+    pass_back(back, channel, back->c.shared + 2 * channel);
 }
 
 static void backward(const struct vit_step *step)
 {
-    struct vit_step job = *step;
-    vit_parallel_for(step->pool, step->op->in[0]->dim[1], channel_backward, &job);
+    struct back back = {.c = describe(step), .step = step};
+    if (vit_communicator_ranks(step->comm) == 1) {
+        vit_parallel_for(step->pool, back.c.channels, channel_backward, &back);
+        return;
+    }
+    vit_parallel_for(step->pool, back.c.channels, channel_learn, &back);
+    vit_communicator_sum(step->comm, back.c.shared, 2 * back.c.channels);
+    vit_parallel_for(step->pool, back.c.channels, channel_pass_back, &back);
 }
 
 const struct vit_op_def vit_op_batch_norm_train = {
@@ -162,8 +262,10 @@ const struct vit_op_def vit_op_batch_norm_train = {
     .infer = infer,
     .cost = cost,
     .updates = true,
-    .cpu = (const struct vit_kernel[]){{.name = "channels", .forward = forward, .stream = stream}, {0}},
-    .backward = (const struct vit_kernel[]){{.name = "channels", .forward = backward}, {0}},
+    .cpu =
+        (const struct vit_kernel[]){{.name = "channels", .workspace = workspace, .forward = forward, .stream = stream},
+                                    {0}},
+    .backward = (const struct vit_kernel[]){{.name = "channels", .workspace = workspace, .forward = backward}, {0}},
     .backward_reads = VIT_READS_IN(0) | VIT_READS_IN(1) | VIT_READS_OUT(1),
     .backward_cost = backward_cost,
 };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* cross_entropy.c - loss = mean over rows of sum_k t_k * (log(sum_j exp x_j) - x_k): natural logarithm.
  * x (B, C) logits, t (B, C) targets: one-hot, smoothed or mixed; loss (1), p = softmax(x) (B, C), kept for the way
- * back. dx = (p * sum_k t_k - t) / B * dloss; targets have no gradient. FLOPs: 8 per element (maximum, subtraction,
- * exponential, sum, division, three of the loss); back: 4. */
+ * back. dx = (p * sum_k t_k - t) / B * dloss; targets have no gradient. With other ranks the mean is over the rows of
+ * all, and B theirs together. FLOPs: 8 per element (maximum, subtraction, exponential, sum, division, three of the
+ * loss); back: 4. */
 #include "model/access.h"
 #include "model/base/parallel.h"
 #include "model/base/status.h"
@@ -81,7 +82,8 @@ static void forward(const struct vit_step *step)
     vit_parallel_for(step->pool, rows, row_forward, &job);
     for (int64_t i = 0; i < rows; i++)
         sum += job.row[i];
-    op->out[0]->data[0] = (vit_real)(sum / (double)rows);
+    vit_communicator_sum(step->comm, &sum, 1);
+    op->out[0]->data[0] = (vit_real)(sum / (double)(rows * vit_communicator_ranks(step->comm)));
 }
 
 /* Rows: the largest, the sum, and once more for the loss. */
@@ -123,11 +125,11 @@ static void row_backward(void *context, int64_t piece, int worker)
 static void backward(const struct vit_step *step)
 {
     const struct vit_op *op = step->op;
-    const int64_t rows = op->in[0]->dim[0];
+    const int64_t rows = op->in[0]->dim[0], all_rows = rows * vit_communicator_ranks(step->comm);
     struct job job = {.t = op->in[1]->data,
                       .p = op->out[1]->data,
                       .dx = op->in[0]->grad->data,
-                      .scale = (double)op->out[0]->grad->data[0] / (double)rows,
+                      .scale = (double)op->out[0]->grad->data[0] / (double)all_rows,
                       .adds = vit_step_adds(step, 0),
                       .classes = op->in[0]->dim[1]};
     vit_parallel_for(step->pool, rows, row_backward, &job);
