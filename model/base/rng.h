@@ -19,6 +19,7 @@ enum vit_rng_stream {
     VIT_RNG_NOISE,     /* dropout and stochastic depth; index: step */
     VIT_RNG_WEIGHTS,   /* index: key of the tensor's name */
     VIT_RNG_STUDY,     /* bootstrap and random choices of studies */
+    VIT_RNG_REPLACE,   /* another image for a broken one; index: as of VIT_RNG_AUGMENT */
 };
 
 struct vit_rng vit_rng_at(uint64_t seed, uint64_t stream, uint64_t index);

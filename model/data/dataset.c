@@ -41,7 +41,7 @@ static int fail_unknown(const char *spec)
 
 int vit_dataset_open(struct vit_dataset *dataset, const char *spec)
 {
-    *dataset = (struct vit_dataset){0};
+    *dataset = (struct vit_dataset){.mean = VIT_IMAGENET_MEAN, .std = VIT_IMAGENET_STD};
     const char *argument = spec;
     struct stat info;
     dataset->def = find_kind(spec, &argument);
@@ -74,6 +74,11 @@ int vit_dataset_read(const struct vit_dataset *dataset, int64_t index, struct vi
 int vit_dataset_label(const struct vit_dataset *dataset, int64_t index)
 {
     return index >= 0 && index < dataset->count ? dataset->def->label(dataset, index) : -1;
+}
+
+const char *vit_dataset_path(const struct vit_dataset *dataset, int64_t index)
+{
+    return dataset->def->path ? dataset->def->path(dataset, index) : dataset->def->name;
 }
 
 int vit_dataset_batch(const struct vit_dataset *dataset, const struct vit_batch *batch)

@@ -19,7 +19,8 @@ struct vit_dataset_def {
     const char *summary;  /* one line for the help */
     int (*open)(struct vit_dataset *dataset, const char *argument); /* argument: "" when none was given */
     int (*read)(const struct vit_dataset *dataset, int64_t index, struct vit_image *image);
-    int (*label)(const struct vit_dataset *dataset, int64_t index); /* -1: not known */
+    int (*label)(const struct vit_dataset *dataset, int64_t index);        /* -1: not known */
+    const char *(*path)(const struct vit_dataset *dataset, int64_t index); /* file of an image; NULL: there are none */
     void (*close)(struct vit_dataset *dataset);
 };
 
@@ -29,6 +30,7 @@ struct vit_dataset {
     int64_t ignored;                /* files in a folder that are no images */
     int classes;                    /* 0: no labels */
     const char *const *class_names; /* (classes), or NULL: the numbers are the names */
+    double mean[3], std[3];         /* of the pixels, values 0 to 1: ImageNet's unless the kind knows its own */
     void *state;
 };
 
@@ -42,6 +44,9 @@ int vit_dataset_read(const struct vit_dataset *dataset, int64_t index, struct vi
 
 /* Class of an image: 0 <= label < classes, or -1 when it is not known. */
 int vit_dataset_label(const struct vit_dataset *dataset, int64_t index);
+
+/* The file that an image is in, for messages; the name of the kind where there are no files. */
+const char *vit_dataset_path(const struct vit_dataset *dataset, int64_t index);
 
 struct vit_batch {
     int64_t first; /* images first .. first + count - 1 */

@@ -63,5 +63,6 @@ const struct vit_dataset_def vit_dataset_fashion_mnist = {
     .open = open_split,
     .read = vit_idx_pair_read,
     .label = vit_idx_pair_label,
+    .path = vit_idx_pair_path,
     .close = vit_idx_pair_close,
 };

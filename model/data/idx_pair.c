@@ -12,6 +12,7 @@
 struct state {
     struct vit_idx images; /* (N, H, W) */
     struct vit_idx labels; /* (N) */
+    char *path;            /* of the labels */
 };
 
 static int check(struct vit_dataset *dataset, const struct state *state, const struct vit_idx_pair *pair)
@@ -48,6 +49,11 @@ int vit_idx_pair_open(struct vit_dataset *dataset, const struct vit_idx_pair *pa
     if (!state)
         return vit_fail(VIT_ENOMEM, "%s: out of memory", pair->images);
     dataset->state = state;
+    state->path = strdup(pair->labels);
+    if (!state->path) {
+        vit_idx_pair_close(dataset);
+        return vit_fail(VIT_ENOMEM, "%s: out of memory", pair->images);
+    }
     int status = vit_idx_read(&state->images, pair->images);
     if (!status)
         status = vit_idx_read(&state->labels, pair->labels);
@@ -76,11 +82,18 @@ int vit_idx_pair_label(const struct vit_dataset *dataset, int64_t index)
     return ((const struct state *)dataset->state)->labels.values[index];
 }
 
+const char *vit_idx_pair_path(const struct vit_dataset *dataset, int64_t index)
+{
+    (void)index;
+    return ((const struct state *)dataset->state)->path;
+}
+
 void vit_idx_pair_close(struct vit_dataset *dataset)
 {
     struct state *state = dataset->state;
     vit_idx_close(&state->images);
     vit_idx_close(&state->labels);
+    free(state->path);
     free(state);
     dataset->state = NULL;
 }
@@ -125,5 +138,6 @@ const struct vit_dataset_def vit_dataset_idx_pair = {
     .open = open_by_name,
     .read = vit_idx_pair_read,
     .label = vit_idx_pair_label,
+    .path = vit_idx_pair_path,
     .close = vit_idx_pair_close,
 };

@@ -13,4 +13,5 @@ struct vit_idx_pair {
 int vit_idx_pair_open(struct vit_dataset *dataset, const struct vit_idx_pair *pair);
 int vit_idx_pair_read(const struct vit_dataset *dataset, int64_t index, struct vit_image *image);
 int vit_idx_pair_label(const struct vit_dataset *dataset, int64_t index);
+const char *vit_idx_pair_path(const struct vit_dataset *dataset, int64_t index); /* of the labels */
 void vit_idx_pair_close(struct vit_dataset *dataset);

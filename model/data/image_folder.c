@@ -172,6 +172,11 @@ static int label_of(const struct vit_dataset *dataset, int64_t index)
     return ((const struct state *)dataset->state)->files[index].label;
 }
 
+static const char *path_of(const struct vit_dataset *dataset, int64_t index)
+{
+    return ((const struct state *)dataset->state)->files[index].path;
+}
+
 const struct vit_dataset_def vit_dataset_image_folder = {
     .name = "folder",
     .argument = ":PATH",
@@ -179,5 +184,6 @@ const struct vit_dataset_def vit_dataset_image_folder = {
     .open = open_folder,
     .read = read_file,
     .label = label_of,
+    .path = path_of,
     .close = close_folder,
 };

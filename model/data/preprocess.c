@@ -8,7 +8,7 @@
 
 #define MAX_MODEL_SIDE 16384
 
-static int check(const struct vit_preprocess *preprocess)
+int vit_preprocess_check(const struct vit_preprocess *preprocess)
 {
     if (preprocess->size < 1 || preprocess->size > MAX_MODEL_SIDE)
         return vit_fail(VIT_EINVAL, "preprocess: size %d must be 1 to %d", preprocess->size, MAX_MODEL_SIDE);
@@ -55,18 +55,19 @@ static int choose_resize(const struct vit_image *image, const struct vit_preproc
     return VIT_OK;
 }
 
-int vit_preprocess_image(const struct vit_image *image, const struct vit_preprocess *preprocess,
-                         vit_real *out /* (3, size, size) */)
+int vit_preprocess_crop(const struct vit_image *image, const struct vit_preprocess *preprocess,
+                        struct vit_image *result)
 {
     struct vit_resize resize;
-    struct vit_image crop;
-    int status = check(preprocess);
+    int status = vit_preprocess_check(preprocess);
     if (!status)
         status = choose_resize(image, preprocess, &resize);
-    if (!status)
-        status = vit_image_resize(&crop, image, &resize);
-    if (status)
-        return status;
+    return status ? status : vit_image_resize(result, image, &resize);
+}
+
+void vit_preprocess_normalize(const struct vit_image *image, const struct vit_preprocess *preprocess,
+                              vit_real *out /* (3, size, size) */)
+{
     size_t pixels = (size_t)preprocess->size * (size_t)preprocess->size;
     for (size_t c = 0; c < 3; c++) {
         /* each of the 256 values is computed once, in the number type of the model as PyTorch does */
@@ -74,8 +75,18 @@ int vit_preprocess_image(const struct vit_image *image, const struct vit_preproc
         for (int v = 0; v < 256; v++)
             normalized[v] = ((vit_real)v / 255 - mean) / std;
         for (size_t i = 0; i < pixels; i++)
-            out[c * pixels + i] = normalized[crop.rgb[3 * i + c]];
+            out[c * pixels + i] = normalized[image->rgb[3 * i + c]];
     }
+}
+
+int vit_preprocess_image(const struct vit_image *image, const struct vit_preprocess *preprocess,
+                         vit_real *out /* (3, size, size) */)
+{
+    struct vit_image crop;
+    int status = vit_preprocess_crop(image, preprocess, &crop);
+    if (status)
+        return status;
+    vit_preprocess_normalize(&crop, preprocess, out);
     vit_image_close(&crop);
     return VIT_OK;
 }

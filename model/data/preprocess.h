@@ -30,5 +30,17 @@ struct vit_preprocess {
         0.229, 0.224, 0.225 \
     }
 
+/* VIT_EINVAL says what is out of range. */
+int vit_preprocess_check(const struct vit_preprocess *preprocess);
+
+/* Resize and crop alone: an image of size x size, which the caller closes. */
+int vit_preprocess_crop(const struct vit_image *image, const struct vit_preprocess *preprocess,
+                        struct vit_image *result);
+
+/* Values of an image of size x size, minus the mean, divided by the standard deviation. */
+void vit_preprocess_normalize(const struct vit_image *image, const struct vit_preprocess *preprocess,
+                              vit_real *out /* (3, size, size) */);
+
+/* All of it. */
 int vit_preprocess_image(const struct vit_image *image, const struct vit_preprocess *preprocess,
                          vit_real *out /* (3, size, size) */);
