@@ -32,6 +32,8 @@ void vit_verification_skip(struct vit_verification *v, const char *kind, const s
 /* One per "kind" of fixture. A failure is a file that cannot be used; deviations are in the tallies. */
 int vit_verify_model(struct vit_verification *v);
 int vit_verify_gradients(struct vit_verification *v); /* of kind "model", after vit_verify_model */
+/* Of the same, with the graph of a forward that kept its taps; list may be NULL. */
+int vit_verify_similarity(struct vit_verification *v, const struct cJSON *list, const struct vit_graph *graph);
 int vit_verify_counts(struct vit_verification *v);
 int vit_verify_weights_file(struct vit_verification *v);
 int vit_verify_adamw(struct vit_verification *v);

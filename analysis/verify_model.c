@@ -257,8 +257,6 @@ static void compare_forward(struct vit_verification *v, const struct cJSON *eval
 
 static void list_skipped(struct vit_verification *v, const struct cJSON *eval)
 {
-    vit_verification_skip(v, "similarity", vit_fixture_member(eval, "similarity"),
-                          "head similarity is not part of this version");
     vit_verification_skip(v, "relu_inputs", vit_fixture_member(eval, "relu_inputs"), "a guide for gradient tolerances");
 }
 
@@ -279,7 +277,10 @@ int vit_verify_model(struct vit_verification *v)
                      (struct vit_values){.name = "input", .value = graph->input->data, .n = vit_numel(graph->input)});
     vit_exec_run(&instance.exec);
     compare_forward(v, eval, &instance);
+    status = vit_verify_similarity(v, vit_fixture_member(eval, "similarity"), graph);
     vit_instance_close(&instance);
+    if (status != VIT_OK)
+        return status;
     struct vit_tally *counts = vit_verification_tally(v, "counts", 0);
     struct vit_graph eager; /* counts are those of the unfolded network */
     status = vit_model_build(&eager, instance.model,

@@ -258,6 +258,8 @@ static void test_verification_survives_improper_records(void **state)
         "{\"window\":5,\"head\":0,\"query\":0,\"v\":[1]},{}]}]}",
         "\"eval\":{\"batch\":1,\"attention\":[{\"block\":\"blocks.0.attn\",\"windows\":1,\"heads\":3,"
         "\"tokens\":1000000,\"rows\":[{\"window\":0,\"head\":0,\"query\":999999,\"v\":[1]}]}]}",
+        "\"eval\":{\"batch\":1,\"similarity\":[1,{\"block\":\"blocks.0.attn\",\"cos\":[1,[1,2,3,4,5],[],7],"
+        "\"max_other\":[1e999,{},2,3,4]}]}",
         "\"weights\":[1,{\"name\":\"cls_token\",\"shape\":[1e300,-1e300,null,9e18,9e18]}],\"eval\":{\"batch\":1}",
         "\"counts\":{\"params\":1e300,\"layers\":[1,{\"name\":\"nope\"}],\"attention\":[{}]},\"eval\":{\"batch\":1}",
         "\"input\":[],\"eval\":{\"batch\":1}",
@@ -308,21 +310,32 @@ static void check_changes(const char *fixture, const char *const *where, int n)
 static void test_verification_notices_a_changed_digit(void **state)
 {
     (void)state;
-    static const char *const deit[] = {"eval/logits/0/0",         "eval/logits/1/9",
-                                       "eval/logits_rec/std",     "eval/loss",
-                                       "eval/taps/0/std",         "eval/taps/3/first8/2",
-                                       "eval/taps/14/strided8/7", "eval/attention/0/full/100",
-                                       "eval/attention/1/heads",  "eval/attention/0/windows",
-                                       "eval/attention/1/tokens", "counts/params",
-                                       "counts/macs_total",       "weights/0/v0",
-                                       "weights/31/vlast",        "weights/5/sum",
-                                       "weights/2/shape/0",       "input/std",
-                                       "input/first8/3"};
+    static const char *const deit[] = {"eval/logits/0/0",
+                                       "eval/logits/1/9",
+                                       "eval/logits_rec/std",
+                                       "eval/loss",
+                                       "eval/taps/0/std",
+                                       "eval/taps/3/first8/2",
+                                       "eval/taps/14/strided8/7",
+                                       "eval/attention/0/full/100",
+                                       "eval/attention/1/heads",
+                                       "eval/attention/0/windows",
+                                       "eval/attention/1/tokens",
+                                       "counts/params",
+                                       "counts/macs_total",
+                                       "weights/0/v0",
+                                       "weights/31/vlast",
+                                       "weights/5/sum",
+                                       "weights/2/shape/0",
+                                       "input/std",
+                                       "input/first8/3",
+                                       "eval/similarity/0/cos/1/2",
+                                       "eval/similarity/1/max_other/0"};
     static const char *const efficientvit[] = {"eval/logits/0/3",      "counts/bn_params",
                                                "counts/buffers_float", "counts/macs_attention",
                                                "eval/taps/2/l2",       "eval/attention/0/per_head/1/entropy"};
     static const char *const swin[] = {"eval/logits/1/0", "counts/macs_conv_linear", "eval/attention/1/per_head/0/std",
-                                       "eval/attention/1/per_head/1/max"};
+                                       "eval/attention/1/per_head/1/max", "eval/similarity/2/max_other_map/1"};
     check_changes("tests/fixtures/deit_nano_s1.json", deit, sizeof deit / sizeof deit[0]);
     check_changes("tests/fixtures/efficientvit_nano_s1.json", efficientvit,
                   sizeof efficientvit / sizeof efficientvit[0]);
