@@ -28,16 +28,13 @@ static int read_list(const struct cJSON *config, const char *name, int *value, i
 
 static void read_efficientvit(const struct cJSON *config, struct vit_model_config *c)
 {
-    int key_dim[VIT_MAX_STAGES] = {0};
-    c->patch = 16;
-    c->ffn_ratio = 2;
     c->stages = read_list(config, "embed_dim", c->embed_dim, VIT_MAX_STAGES);
     read_list(config, "depth", c->depth, VIT_MAX_STAGES);
     read_list(config, "num_heads", c->heads, VIT_MAX_STAGES);
     read_list(config, "window_size", c->window, VIT_MAX_STAGES);
-    read_list(config, "kernels", c->kernels, VIT_MAX_HEADS_KERNELS);
-    read_list(config, "key_dim", key_dim, VIT_MAX_STAGES);
-    c->key_dim = key_dim[0];
+    read_list(config, "kernels", c->kernels, VIT_MAX_KERNELS);
+    for (int i = read_list(config, "key_dim", c->qk_dim, VIT_MAX_STAGES); i > 0 && i < c->stages; i++)
+        c->qk_dim[i] = c->qk_dim[0]; /* one number is for all */
 }
 
 static void read_deit(const struct cJSON *config, struct vit_model_config *c)
@@ -50,20 +47,33 @@ static void read_deit(const struct cJSON *config, struct vit_model_config *c)
     read_list(config, "num_heads", c->heads, 1);
     read_list(config, "mlp_hidden", &hidden, 1);
     read_list(config, "prefix_tokens", &prefix, 1);
-    c->ffn_ratio = c->embed_dim[0] > 0 ? hidden / c->embed_dim[0] : 0;
+    c->ffn_ratio[0] = c->embed_dim[0] > 0 ? (double)hidden / c->embed_dim[0] : 0;
     c->distilled = prefix == 2;
 }
 
 static void read_swin(const struct cJSON *config, struct vit_model_config *c)
 {
+    int ratio = 0;
     read_list(config, "patch", &c->patch, 1);
     read_list(config, "embed_dim", c->embed_dim, 1);
     c->stages = read_list(config, "depths", c->depth, VIT_MAX_STAGES);
     read_list(config, "num_heads", c->heads, VIT_MAX_STAGES);
     read_list(config, "window", c->window, VIT_MAX_STAGES);
-    read_list(config, "mlp_ratio", &c->ffn_ratio, 1);
+    read_list(config, "mlp_ratio", &ratio, 1);
+    for (int i = 0; i < c->stages; i++)
+        c->ffn_ratio[i] = ratio;
     for (int i = 1; i < c->stages; i++) /* widths double from stage to stage */
         c->embed_dim[i] = c->embed_dim[0] * (1 << i);
+}
+
+/* A variant of the family, for what fixtures do not say. */
+static const struct vit_model_def *find_family(const char *name)
+{
+    for (int i = 0; i < vit_n_models; i++)
+        if (strcmp(vit_models[i].family->name, name) == 0)
+            return &vit_models[i];
+    (void)vit_model_family_find(name); /* its message lists the families */
+    return NULL;
 }
 
 static const struct {
@@ -94,9 +104,11 @@ int vit_verification_model(struct vit_verification *v, const struct cJSON *descr
         (void)vit_model_find(name); /* its message lists the models */
         return vit_fail_in(VIT_EFORMAT, "%s", v->path);
     }
-    v->model = (struct vit_model_def){.name = name, .family = vit_model_family_find(family), .crop_percentage = 0.9};
-    if (!v->model.family)
+    const struct vit_model_def *relative = find_family(family);
+    if (!relative)
         return vit_fail_in(VIT_EFORMAT, "%s", v->path);
+    v->model = (struct vit_model_def){
+        .name = name, .family = relative->family, .crop_percentage = 0.9, .config = relative->config};
     for (size_t i = 0; i < sizeof readers / sizeof readers[0]; i++)
         if (strcmp(readers[i].family, family) == 0)
             readers[i].read(config, &v->model.config);

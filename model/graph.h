@@ -34,10 +34,15 @@ struct vit_graph {
     int n_tap, capacity_tap;
     struct vit_region *region;
     int n_region, capacity_region;
-    struct vit_tensor *input, *logits; /* (batch, 3, img, img), (batch, classes); never share memory with others */
+    struct vit_tensor *input, *logits;   /* (batch, 3, img, img), (batch, classes); never share memory with others */
+    struct vit_tensor *logits_distilled; /* train graph of a model with a distillation head: logits are then the other
+                                            head's alone; else NULL */
     struct vit_tensor *targets, *loss; /* (batch, classes) probabilities, (1): of graphs that are trained; else NULL */
-    struct vit_site site;              /* given to operators that are added */
-    const char *name;                  /* of the model */
+    struct vit_tensor *noise; /* input of dropout and stochastic depth (model/noise.h); NULL: the graph has neither */
+    bool training;            /* builders add what only training has */
+    struct vit_site site;     /* given to operators that are added */
+    const char *name;         /* of the model */
+    const char *variant, *family, *config; /* what the model is of, its settings (model/zoo/config.h); NULL: no model */
     int batch;
     int status;
 };

@@ -124,6 +124,8 @@ static void find_lifetimes(const struct vit_plan *plan, bool keep_taps, struct v
         touch_step(lifetime, &plan->step[i]);
     if (graph->logits)
         touch(lifetime, graph->logits, plan->n_step);
+    if (graph->logits_distilled)
+        touch(lifetime, graph->logits_distilled, plan->n_step);
     if (graph->loss)
         touch(lifetime, graph->loss, plan->n_step);
     for (int i = 0; keep_taps && i < graph->n_tap; i++) {

@@ -192,7 +192,7 @@ static int give_up(struct builder *b)
         if (vit_op_table[op->kind]->updates)
             return vit_op_fail(op, "cannot be computed again: it updates its running statistics");
         for (int k = 0; k < op->n_out; k++)
-            if (op->out[k] != graph->logits && op->out[k] != graph->loss)
+            if (op->out[k] != graph->logits && op->out[k] != graph->logits_distilled && op->out[k] != graph->loss)
                 b->producer[op->out[k]->id] = op;
     }
     return VIT_OK;

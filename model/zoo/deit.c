@@ -44,7 +44,7 @@ static struct vit_tensor *block(struct vit_graph *g, const struct vit_model_conf
     x = vit_layer_residual(g, vit_layer_name(g, "%s.attn", name), x, y);
     y = vit_layer_norm(g, vit_layer_name(g, "%s.norm2", name), x, norm_eps);
     vit_graph_tap(g, vit_layer_name(g, "%s.norm2", name), y);
-    y = vit_layer_mlp(g, vit_layer_name(g, "%s.mlp", name), y, c->ffn_ratio, vit_layer_name(g, "%s.mlp.fc1", name));
+    y = vit_layer_mlp(g, vit_layer_name(g, "%s.mlp", name), y, c->ffn_ratio[0], vit_layer_name(g, "%s.mlp.fc1", name));
     vit_graph_tap(g, vit_layer_name(g, "%s.mlp", name), y);
     x = vit_layer_residual(g, vit_layer_name(g, "%s.mlp", name), x, y);
     vit_graph_tap(g, name, x);
@@ -74,8 +74,12 @@ static int build(struct vit_graph *g, const struct vit_model_config *c)
     x = vit_layer_norm(g, "norm", x, norm_eps);
     vit_graph_tap(g, "norm", x);
     g->logits = classify(g, "head", x, 0, c->classes);
-    if (c->distilled) {
-        struct vit_tensor *distilled = classify(g, "head_dist", x, 1, c->classes);
+    if (!c->distilled)
+        return g->status;
+    struct vit_tensor *distilled = classify(g, "head_dist", x, 1, c->classes);
+    if (g->training) {
+        g->logits_distilled = distilled;
+    } else {
         struct vit_tensor *sum = vit_add_op(g, VIT_OP_add, "head.sum", none, g->logits, distilled);
         g->logits = vit_add_op(g, VIT_OP_scale, "head.mean", ((struct vit_attr){.scale = 0.5}), sum);
     }

@@ -46,14 +46,14 @@ static struct vit_tensor *token_mix(struct vit_graph *g, const char *name, struc
 }
 
 /* x + pw2(relu(pw1(x))). */
-static struct vit_tensor *ffn(struct vit_graph *g, const char *name, struct vit_tensor *x, int ratio)
+static struct vit_tensor *ffn(struct vit_graph *g, const char *name, struct vit_tensor *x, double ratio)
 {
     if (!x)
         return NULL;
     int channels = (int)x->dim[1];
     enum vit_role before = vit_layer_role(g, VIT_ROLE_FFN_EXPAND);
     const char *expand = vit_layer_name(g, "%s.m.pw1", name);
-    struct vit_tensor *y = relu(g, expand, conv_norm(g, expand, x, pointwise(channels * ratio)));
+    struct vit_tensor *y = relu(g, expand, conv_norm(g, expand, x, pointwise((int)lround(channels * ratio))));
     vit_layer_role(g, VIT_ROLE_FFN_PROJECT);
     y = conv_norm(g, vit_layer_name(g, "%s.m.pw2", name), y, pointwise(channels));
     x = vit_layer_residual(g, name, x, y);
@@ -147,7 +147,7 @@ static struct vit_tensor *cascaded_attention(struct vit_graph *g, const char *na
             chunk = vit_add_op(g, VIT_OP_add, vit_layer_name(g, "%s.head%d.cascade", name, i), none, chunk, out[i - 1]);
         struct head h = {.attention = name,
                          .index = i,
-                         .key_dim = c->key_dim,
+                         .key_dim = c->qk_dim[stage],
                          .value_dim = width,
                          .kernel = c->kernels[i],
                          .bias = bias};
@@ -234,10 +234,10 @@ static struct vit_tensor *block(struct vit_graph *g, const struct vit_model_conf
     const char *name = vit_layer_name(g, "stages.%d.blocks.%d", stage, index);
     g->site = (struct vit_site){.stage = stage, .block = index, .head = -1, .role = VIT_ROLE_NONE};
     x = token_mix(g, vit_layer_name(g, "%s.dw0", name), x);
-    x = ffn(g, vit_layer_name(g, "%s.ffn0", name), x, c->ffn_ratio);
+    x = ffn(g, vit_layer_name(g, "%s.ffn0", name), x, c->ffn_ratio[stage]);
     x = mixer(g, vit_layer_name(g, "%s.mixer", name), x, c, stage);
     x = token_mix(g, vit_layer_name(g, "%s.dw1", name), x);
-    return ffn(g, vit_layer_name(g, "%s.ffn1", name), x, c->ffn_ratio);
+    return ffn(g, vit_layer_name(g, "%s.ffn1", name), x, c->ffn_ratio[stage]);
 }
 
 /* Nearest multiple of 8, at least 8, and not below 90 % of the value (the MobileNet rule). */
@@ -279,7 +279,7 @@ static struct vit_tensor *downsample(struct vit_graph *g, const struct vit_model
     const char *merge = vit_layer_name(g, "%s.patchmerge", name);
     g->site = (struct vit_site){.stage = stage, .block = -1, .head = -1, .role = VIT_ROLE_MERGE};
     x = token_mix(g, vit_layer_name(g, "%s.res1.0", name), x);
-    x = ffn(g, vit_layer_name(g, "%s.res1.1", name), x, c->ffn_ratio);
+    x = ffn(g, vit_layer_name(g, "%s.res1.1", name), x, c->ffn_ratio[stage]);
     const char *conv1 = vit_layer_name(g, "%s.conv1", merge), *conv2 = vit_layer_name(g, "%s.conv2", merge);
     x = conv_norm(g, conv1, x, pointwise(4 * c->embed_dim[stage - 1]));
     vit_graph_tap(g, conv1, x);
@@ -291,7 +291,7 @@ static struct vit_tensor *downsample(struct vit_graph *g, const struct vit_model
     x = conv_norm(g, vit_layer_name(g, "%s.conv3", merge), x, pointwise(c->embed_dim[stage]));
     vit_graph_tap(g, merge, x);
     x = token_mix(g, vit_layer_name(g, "%s.res2.0", name), x);
-    return ffn(g, vit_layer_name(g, "%s.res2.1", name), x, c->ffn_ratio);
+    return ffn(g, vit_layer_name(g, "%s.res2.1", name), x, c->ffn_ratio[stage]);
 }
 
 /* Four 3x3 convolutions of stride 2 with widths C/8, C/4, C/2, C. */

@@ -100,14 +100,14 @@ struct vit_tensor *vit_layer_residual(struct vit_graph *g, const char *name, str
     return sum;
 }
 
-struct vit_tensor *vit_layer_mlp(struct vit_graph *g, const char *name, struct vit_tensor *x, int ratio,
+struct vit_tensor *vit_layer_mlp(struct vit_graph *g, const char *name, struct vit_tensor *x, double ratio,
                                  const char *tap_fc1)
 {
     if (!x)
         return NULL;
     int64_t channels = x->dim[x->ndim - 1];
     enum vit_role before = vit_layer_role(g, VIT_ROLE_FFN_EXPAND);
-    x = vit_layer_linear(g, vit_layer_name(g, "%s.fc1", name), x, channels * ratio, true);
+    x = vit_layer_linear(g, vit_layer_name(g, "%s.fc1", name), x, (int64_t)lround((double)channels * ratio), true);
     if (tap_fc1)
         vit_graph_tap(g, tap_fc1, x);
     x = vit_add_op(g, VIT_OP_gelu, vit_layer_name(g, "%s.act", name), none, x);

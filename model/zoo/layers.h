@@ -31,7 +31,7 @@ struct vit_conv_shape {
 struct vit_tensor *vit_layer_conv(struct vit_graph *g, const char *name, struct vit_tensor *x, struct vit_conv_shape s);
 
 /* fc1, GELU, fc2 on (..., C); tap_fc1 names the value before GELU, or NULL. */
-struct vit_tensor *vit_layer_mlp(struct vit_graph *g, const char *name, struct vit_tensor *x, int ratio,
+struct vit_tensor *vit_layer_mlp(struct vit_graph *g, const char *name, struct vit_tensor *x, double ratio,
                                  const char *tap_fc1);
 
 struct vit_attention {

@@ -5,6 +5,7 @@
 #include "model/rewrite.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 extern const struct vit_model_family vit_family_efficientvit, vit_family_deit, vit_family_swin;
@@ -12,6 +13,7 @@ extern const struct vit_model_family vit_family_efficientvit, vit_family_deit, v
 const struct vit_model_def vit_models[] = {
 #define VIT_MODEL(model_name, family_name, timm_name, crop, ...) \
     {.name = #model_name,                                        \
+     .variant = #model_name,                                     \
      .family = &vit_family_##family_name,                        \
      .timm = (timm_name),                                        \
      .crop_percentage = (crop),                                  \
@@ -46,44 +48,32 @@ const struct vit_model_family *vit_model_family_find(const char *name)
     return NULL;
 }
 
-/* Numbers that no network can have. */
-static int check_stages(const struct vit_model_def *model, const struct vit_model_config *c)
-{
-    if (c->stages < 1 || c->stages > VIT_MAX_STAGES || c->patch < 1 || c->ffn_ratio < 1)
-        return vit_fail(VIT_EINVAL, "%s: %d stages (1 to %d), patch %d, ffn_ratio %d (at least 1)", model->name,
-                        c->stages, VIT_MAX_STAGES, c->patch, c->ffn_ratio);
-    for (int i = 0; i < c->stages; i++) {
-        if (c->embed_dim[i] < 1 || c->depth[i] < 0 || c->depth[i] > 1000 || c->heads[i] < 1 ||
-            c->embed_dim[i] % c->heads[i])
-            return vit_fail(VIT_EINVAL, "%s: stage %d: width %d, depth %d, heads %d: heads must divide the width",
-                            model->name, i, c->embed_dim[i], c->depth[i], c->heads[i]);
-        if (c->key_dim && c->heads[i] > VIT_MAX_HEADS_KERNELS)
-            return vit_fail(VIT_EINVAL, "%s: stage %d: %d heads in a cascade, at most %d", model->name, i, c->heads[i],
-                            VIT_MAX_HEADS_KERNELS);
-        for (int h = 0; c->key_dim && h < c->heads[i]; h++)
-            if (c->kernels[h] < 1 || c->kernels[h] % 2 == 0)
-                return vit_fail(VIT_EINVAL, "%s: kernel %d of head %d must be odd", model->name, c->kernels[h], h);
-    }
-    return VIT_OK;
-}
-
 static int check(const struct vit_model_def *model, const struct vit_model_config *c, int batch)
 {
-    int status = check_stages(model, c);
-    if (status != VIT_OK)
-        return status;
     if (batch < 1)
         return vit_fail(VIT_EINVAL, "batch %d: must be at least 1", batch);
     if (c->classes < 1)
         return vit_fail(VIT_EINVAL, "classes %d: must be at least 1", c->classes);
-    if (c->img < c->patch || c->img % c->patch)
+    if (c->patch > 0 && (c->img < c->patch || c->img % c->patch))
         return vit_fail(VIT_EINVAL, "img %d: %s takes multiples of its patch, %d pixels", c->img, model->name,
                         c->patch);
     /* One dimension of an operator is passed to BLAS as int; a map of this size stays far below. */
     enum { LARGEST_IMG = 4096 };
     if (c->img > LARGEST_IMG)
         return vit_fail(VIT_EINVAL, "img %d: the largest is %d", c->img, LARGEST_IMG);
-    return VIT_OK;
+    int status = vit_config_check(c, model->family->name);
+    return status == VIT_OK ? VIT_OK : vit_fail_in(status, "%s", model->name);
+}
+
+/* What a file of weights says about the network. */
+static int describe(struct vit_graph *graph, const struct vit_model_def *model, const struct vit_model_config *config)
+{
+    char *text = vit_config_text(config, model->family->name);
+    graph->config = text ? vit_graph_name(graph, "%s", text) : NULL;
+    free(text);
+    graph->variant = model->variant;
+    graph->family = model->family->name;
+    return graph->config ? VIT_OK : VIT_ENOMEM;
 }
 
 int vit_model_build(struct vit_graph *graph, const struct vit_model_def *model, struct vit_model_options options)
@@ -94,14 +84,16 @@ int vit_model_build(struct vit_graph *graph, const struct vit_model_def *model, 
         config.img = options.img;
     if (options.classes)
         config.classes = options.classes;
-    *graph = (struct vit_graph){.name = model->name, .batch = batch};
+    const char *variant = options.graph ? options.graph : "eager";
+    *graph = (struct vit_graph){.name = model->name, .batch = batch, .training = strcmp(variant, "train") == 0};
     int status = check(model, &config, batch);
     if (status != VIT_OK)
         return status;
+    graph->status = describe(graph, model, &config);
     graph->input = vit_graph_tensor(graph, "input", VIT_SPACE_INPUT, 4, (int64_t[]){batch, 3, config.img, config.img});
     status = graph->status == VIT_OK ? model->family->build(graph, &config) : graph->status;
     if (status == VIT_OK)
-        status = vit_graph_rewrite(graph, options.graph ? options.graph : "eager");
+        status = vit_graph_rewrite(graph, variant);
     if (status != VIT_OK)
         vit_graph_close(graph);
     return status;

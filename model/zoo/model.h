@@ -4,24 +4,7 @@
 #pragma once
 
 #include "model/graph.h"
-
-enum { VIT_MAX_STAGES = 4, VIT_MAX_HEADS_KERNELS = 4 };
-
-/* Numbers that define a variant. Families read what they need; DeiT is one stage. */
-struct vit_model_config {
-    int img; /* height and width of the input */
-    int classes;
-    int patch; /* side of a patch; EfficientViT: total stride of the patch embedding, 16 */
-    int stages;
-    int embed_dim[VIT_MAX_STAGES];
-    int depth[VIT_MAX_STAGES];
-    int heads[VIT_MAX_STAGES];
-    int window[VIT_MAX_STAGES];         /* largest side of an attention window */
-    int key_dim;                        /* EfficientViT: width of query and key of a head */
-    int kernels[VIT_MAX_HEADS_KERNELS]; /* EfficientViT: side of the depthwise convolution on the query of head h */
-    int ffn_ratio;
-    bool distilled; /* DeiT: a second token and head */
-};
+#include "model/zoo/config.h"
 
 struct vit_model_family {
     const char *name; /* "efficientvit", "deit", "swin" */
@@ -30,7 +13,8 @@ struct vit_model_family {
 };
 
 struct vit_model_def {
-    const char *name;
+    const char *name;    /* of configurations of our own: "deit_tiny[depth=6]" */
+    const char *variant; /* the row it is, or comes from; NULL: of neither */
     const struct vit_model_family *family;
     const char *timm;       /* published weights: "efficientvit_m0.r224_in1k"; NULL for configurations of our own */
     double crop_percentage; /* of the published evaluation: resize to img / crop_percentage, then centre crop */
@@ -46,11 +30,24 @@ const struct vit_model_def *vit_model_find(const char *name);
 /* NULL, with a message that lists them, if there is no such family. */
 const struct vit_model_family *vit_model_family_find(const char *name);
 
+/* A variant of models.def with settings of its own. */
+struct vit_model_choice {
+    struct vit_model_def
+        model;   /* named NAME, or NAME[SETTINGS] with what differs from the variant, cut where it is long */
+    char *spec;  /* NAME or NAME[SETTINGS] in full: gives the same model again */
+    char *label; /* model.name */
+};
+
+/* spec: "deit_tiny" or "deit_tiny[depth=6 heads=4]" (model/zoo/config.h); settings: more of them, which count last, or
+ * NULL. Whether a network of them can exist is told when it is built. On failure nothing is left to close. */
+int vit_model_choose(struct vit_model_choice *choice, const char *spec, const char *settings);
+void vit_model_choice_close(struct vit_model_choice *choice);
+
 /* What to build; zeroes mean the variant's own numbers. */
 struct vit_model_options {
     int batch; /* 0: 1 */
     int img, classes;
-    const char *graph; /* "eager" or "folded"; NULL: eager */
+    const char *graph; /* "eager", "folded" or "train"; NULL: eager */
 };
 
 /* Builds the graph of a variant (rewritten to the variant of graph asked for). Close the graph even after a failure is

@@ -92,7 +92,7 @@ static struct vit_tensor *block(struct vit_graph *g, const struct vit_model_conf
     y = window_attention(g, vit_layer_name(g, "%s.attn", name), y, s, c->heads[s->index]);
     x = vit_layer_residual(g, vit_layer_name(g, "%s.attn", name), x, y);
     y = vit_layer_norm(g, vit_layer_name(g, "%s.norm2", name), x, norm_eps);
-    y = vit_layer_mlp(g, vit_layer_name(g, "%s.mlp", name), y, c->ffn_ratio, NULL);
+    y = vit_layer_mlp(g, vit_layer_name(g, "%s.mlp", name), y, c->ffn_ratio[0], NULL);
     vit_graph_tap(g, vit_layer_name(g, "%s.mlp", name), y);
     x = vit_layer_residual(g, vit_layer_name(g, "%s.mlp", name), x, y);
     vit_graph_tap(g, name, x);

@@ -25,43 +25,11 @@ static const char *const callgrind_column[N_FILLS] = {"cg_cold_d1_fill_bytes", "
 /* A block as in deit_tiny, the first of swin_tiny, the first of
  * efficientvit_m4. */
 static const struct {
-    const char *name, *family;
-    struct vit_model_config config;
+    const char *name, *variant, *settings;
 } block[] = {
-    {"deit_block",
-     "deit",
-     {.img = 224,
-      .classes = 10,
-      .patch = 16,
-      .stages = 1,
-      .embed_dim = {192},
-      .depth = {1},
-      .heads = {3},
-      .ffn_ratio = 4}},
-    {"swin_block",
-     "swin",
-     {.img = 224,
-      .classes = 10,
-      .patch = 4,
-      .stages = 1,
-      .embed_dim = {96},
-      .depth = {1},
-      .heads = {3},
-      .window = {7},
-      .ffn_ratio = 4}},
-    {"efficientvit_block",
-     "efficientvit",
-     {.img = 224,
-      .classes = 10,
-      .patch = 16,
-      .stages = 1,
-      .embed_dim = {128},
-      .depth = {1},
-      .heads = {4},
-      .window = {7},
-      .key_dim = 16,
-      .kernels = {7, 5, 3, 3},
-      .ffn_ratio = 2}},
+    {"deit_block", "deit_tiny", "classes=10 depth=1"},
+    {"swin_block", "swin_tiny", "classes=10 stages=1 depth=1"},
+    {"efficientvit_block", "efficientvit_m4", "classes=10 stages=1 depth=1"},
 };
 enum { N_BLOCKS = sizeof block / sizeof block[0] };
 
@@ -70,11 +38,10 @@ static bool find_block(const char *name, struct vit_model_def *def)
 {
     for (int i = 0; i < N_BLOCKS; i++)
         if (strcmp(block[i].name, name) == 0) {
-            *def = (struct vit_model_def){.name = block[i].name,
-                                          .family = vit_model_family_find(block[i].family),
-                                          .crop_percentage = 1,
-                                          .config = block[i].config};
-            return true;
+            *def = *vit_model_find(block[i].variant);
+            def->name = block[i].name;
+            def->crop_percentage = 1;
+            return vit_config_set(&def->config, def->family->name, block[i].settings) == VIT_OK;
         }
     return false;
 }
