@@ -12,7 +12,7 @@ struct vit_instance_options {
     int threads;
     bool keep_taps;
     const char *kernel;    /* implementations to prefer (model/plan.h); NULL: defaults */
-    bool backward;         /* loss against graph.targets, and gradients of parameters ... */
+    bool backward;         /* loss against graph.targets (image i is of class i), and gradients of parameters ... */
     bool input_gradient;   /* ... and of the input */
     const char *recompute; /* model/plan.h */
     const char *weights;   /* NULL: generated from the seed */

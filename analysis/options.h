@@ -15,7 +15,8 @@ struct vit_options {
     const char *graph, *kernel, *isa;
     const char *traffic, *cache, *counters;
     const char *image, *data, *weights, *labels, *out, *format, *protocol, *probes;
-    bool synthetic, help;
+    const char *recompute;
+    bool synthetic, train, help;
     const char *argument[VIT_MAX_ARGUMENTS]; /* what is no option, in order */
     int n_argument;
 };

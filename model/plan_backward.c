@@ -180,6 +180,27 @@ static int decide_fills(struct builder *b)
     return VIT_OK;
 }
 
+static bool is_kind(const char *name, size_t length)
+{
+    for (int k = 0; k < VIT_N_OPS; k++)
+        if (strlen(vit_op_table[k]->name) == length && memcmp(vit_op_table[k]->name, name, length) == 0)
+            return true;
+    return false;
+}
+
+static int check_kinds(const char *names)
+{
+    for (const char *at = names; at && *at;) {
+        const size_t length = strcspn(at, " ,");
+        if (length && !is_kind(at, length))
+            return vit_fail(VIT_EINVAL,
+                            "recompute %s: there is no kind of operator \"%.*s\"; gelu, layer_norm, softmax are some",
+                            names, (int)length, at);
+        at += length + (at[length] != '\0');
+    }
+    return VIT_OK;
+}
+
 /* Values that are computed again: outputs of the kinds named, unless somebody looks at them after the run. */
 static int give_up(struct builder *b)
 {
@@ -204,7 +225,9 @@ int vit_plan_add_backward(struct vit_plan *plan, const struct vit_plan_options *
     struct builder b = {.plan = plan, .options = options, .make = make};
     b.producer = calloc((size_t)graph->n_tensor, sizeof(const struct vit_op *));
     b.range = calloc((size_t)graph->n_op * VIT_MAX_IN + 1, sizeof *b.range);
-    int status = b.producer && b.range ? give_up(&b) : vit_fail(VIT_ENOMEM, "out of memory: %d operators", graph->n_op);
+    int status = check_kinds(options->recompute);
+    if (status == VIT_OK)
+        status = b.producer && b.range ? give_up(&b) : vit_fail(VIT_ENOMEM, "out of memory: %d operators", graph->n_op);
     if (status == VIT_OK) {
         add_steps(&b);
         gather_ranges(&b);

@@ -84,6 +84,9 @@ static void test_cli_refuses_wrong_usage(void **state)
     EXPECT(2, "format xml is unknown: there are csv, json, table", "models --format xml");
     EXPECT(2, "graph \"fast\" is unknown; there are eager, folded", "throughput deit_nano --graph fast");
     EXPECT(2, "--protocol slow: there are quick and paper", "throughput deit_nano --protocol slow");
+    EXPECT(2, "--recompute gelu: is for --train", "throughput deit_nano --recompute gelu");
+    EXPECT(2, "there is no kind of operator \"gelo\"", "throughput deit_nano --train --recompute 'softmax gelo'");
+    EXPECT(2, "running statistics", "throughput efficientvit_nano --train --recompute batch_norm_train");
     EXPECT(2, "--threads 0: takes a whole number from 1 to 1024", "throughput deit_nano --threads 0");
     EXPECT(2, "there is no study \"nope\"", "study nope");
 }
