@@ -21,6 +21,9 @@ MODULES := openblas:libopenblas-dev hwloc:libhwloc-dev libcjson:libcjson-dev sle
 CSV_HEADER := $(firstword $(wildcard /usr/include/csv.h /usr/local/include/csv.h))
 VALGRIND_HEADER := $(firstword $(wildcard /usr/include/valgrind/callgrind.h /usr/local/include/valgrind/callgrind.h))
 
+# Optional: the plug-in for several ranks is built where Open MPI is (`scripts/setup mpi`).
+MPI_MODULE := ompi-c
+
 # Targets that compile nothing need neither compiler nor libraries.
 NO_BUILD := help clean uninstall check
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
@@ -38,6 +41,11 @@ PKG_CFLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PACKAGES))
 # Loaded on demand (model/blas.c, probes/papi_library.h): their headers are needed here, their link is not.
 ON_DEMAND  := openblas papi
 PKG_LIBS   := $(shell pkg-config --libs $(filter-out $(ON_DEMAND),$(PACKAGES))) -lcsv
+HAVE_MPI   := $(shell pkg-config --exists $(MPI_MODULE) && echo yes)
+ifdef HAVE_MPI
+MPI_CFLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(MPI_MODULE)))
+MPI_LIBS   := $(shell pkg-config --libs $(MPI_MODULE))
+endif
 endif
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Werror
@@ -68,7 +76,8 @@ ISAS ?= generic
 ISA_FLAGS.v3 := -march=x86-64-v3 -ffp-contract=fast
 ISA_FLAGS.v4 := -march=x86-64-v4 -mprefer-vector-width=512 -ffp-contract=fast
 
-LIB_SOURCES    := $(filter-out analysis/main.c,$(sort $(wildcard model/*.c model/base/*.c model/ops/*.c \
+LIB_SOURCES    := $(filter-out analysis/main.c model/train/distributed_mpi.c, \
+                    $(sort $(wildcard model/*.c model/base/*.c model/ops/*.c \
                     model/rewrites/*.c model/zoo/*.c model/weights/*.c model/data/*.c model/train/*.c \
                     probes/*.c reports/*.c analysis/*.c)))
 KERNEL_SOURCES := $(sort $(wildcard model/kernels/*.c))
@@ -87,9 +96,10 @@ BINARY         := $(BUILD)/vitscope
 STATIC         := $(BUILD)/libvitscope.a
 SHARED         := $(BUILD)/libvitscope.so.$(VERSION)
 SONAME         := libvitscope.so.$(SOVERSION)
+MPI_PLUGIN     := $(if $(HAVE_MPI),$(BUILD)/vitscope_mpi.so)
 
 .PHONY: all
-all: $(BINARY) $(STATIC) $(SHARED)  ## the program, the static and the shared library (default)
+all: $(BINARY) $(STATIC) $(SHARED) $(MPI_PLUGIN)  ## the program, the static and the shared library (default)
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -105,7 +115,7 @@ endef
 $(foreach isa,$(ISAS),$(eval $(call KERNEL_RULE,$(isa))))
 
 # A stamp is rewritten only when its text changes: objects are rebuilt when compiler or flags change, the commit is seen
-# by analysis/build_info.c alone, the data folder by reports/data_dir.c alone.
+# by analysis/build_info.c alone, the prefix by reports/data_dir.c and model/train/distributed.c alone.
 .PHONY: FORCE
 FORCE:
 COMMIT = $(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
@@ -121,6 +131,8 @@ $(BUILD)/analysis/build_info.o: EXTRA = -DVIT_VERSION='"$(VERSION)"' -DVIT_COMMI
     -DVIT_COMPILER='"$(shell $(CC) --version | head -1)"' -DVIT_CFLAGS='"$(strip $(ALL_CFLAGS))"'
 $(BUILD)/reports/data_dir.o: $(BUILD)/prefix
 $(BUILD)/reports/data_dir.o: EXTRA = -DVIT_DATA_DIR='"$(PREFIX)/share/vitscope"'
+$(BUILD)/model/train/distributed.o: $(BUILD)/prefix
+$(BUILD)/model/train/distributed.o: EXTRA = -DVIT_PLUGIN_DIR='"$(PREFIX)/lib/vitscope"'
 
 $(STATIC): $(LIB_OBJECTS)
 	$(if $(Q),@echo "  AR    $@")
@@ -133,6 +145,12 @@ $(SHARED): $(LIB_OBJECTS)
 $(BINARY): $(BUILD)/analysis/main.o $(STATIC)
 	$(if $(Q),@echo "  LD    $@")
 	$(Q)$(LINK) $^ $(LIBS) -o $@
+
+# Loaded by the program when it was started by mpirun (model/train/distributed.h): the only file that needs libmpi.
+$(BUILD)/model/train/distributed_mpi.o: EXTRA = $(MPI_CFLAGS)
+$(BUILD)/vitscope_mpi.so: $(BUILD)/model/train/distributed_mpi.o
+	$(if $(Q),@echo "  LD    $@")
+	$(Q)$(LINK) -shared $< $(MPI_LIBS) -o $@
 
 $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(SUPPORT_OBJECTS) $(STATIC)
 	$(if $(Q),@echo "  LD    $@")
@@ -190,7 +208,7 @@ tidy:  ## clang-tidy on every source
 cppcheck:  ## cppcheck on every source
 	@scripts/lint cppcheck
 pkg-cflags:
-	@echo '$(PKG_CFLAGS)'
+	@echo '$(PKG_CFLAGS) $(MPI_CFLAGS)'
 fuzz:  ## libFuzzer on the readers of foreign files, FUZZ_SECONDS in all (default 60)
 	@$(MAKE) --no-print-directory CONFIG=fuzz BUILD=build/fuzz fuzzers
 	@scripts/run-fuzz $(or $(FUZZ_SECONDS),60) build/fuzz
@@ -223,6 +241,7 @@ install: all  ## install program, libraries, headers, pkg-config file, man page,
 	install -m 755 $(SHARED) $(LIBDIR)/libvitscope.so.$(VERSION)
 	ln -sf libvitscope.so.$(VERSION) $(LIBDIR)/$(SONAME)
 	ln -sf $(SONAME) $(LIBDIR)/libvitscope.so
+	$(if $(MPI_PLUGIN),install -D -m 755 $(MPI_PLUGIN) $(LIBDIR)/vitscope/vitscope_mpi.so)
 	printf '%s\n' "$$PKG_CONFIG_FILE" > $(LIBDIR)/pkgconfig/vitscope.pc
 	install -m 644 analysis/vitscope.1 $(MANDIR)/vitscope.1
 	@for file in $(HEADERS); do install -D -m 644 $$file $(INCDIR)/$$file || exit 1; done
@@ -230,7 +249,7 @@ install: all  ## install program, libraries, headers, pkg-config file, man page,
 uninstall:  ## remove what `make install` put there
 	rm -f $(BINDIR)/vitscope $(LIBDIR)/libvitscope.a $(LIBDIR)/libvitscope.so $(LIBDIR)/$(SONAME) \
 	    $(LIBDIR)/libvitscope.so.$(VERSION) $(LIBDIR)/pkgconfig/vitscope.pc $(MANDIR)/vitscope.1
-	rm -rf $(INCDIR) $(DATADIR)
+	rm -rf $(INCDIR) $(DATADIR) $(LIBDIR)/vitscope
 clean:  ## remove build/ (results in runs/ stay)
 	rm -rf build
 help:  ## this list

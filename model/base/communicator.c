@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* On the way at once, over all ranks: large enough that latency does not count, small enough to stay in a cache. */
-enum { SEGMENT = 4 << 20, LEAST_BLOCK = 4096, LINE = 64 };
+enum { SEGMENT = 1 << 20, LEAST_BLOCK = 4096, LINE = 64 };
 
 int vit_communicator_open(struct vit_communicator *comm, struct vit_transport transport, int rank, int ranks)
 {
