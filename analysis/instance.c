@@ -3,7 +3,7 @@
 
 #include "model/base/status.h"
 #include "model/data/dataset.h"
-#include "model/gradient.h"
+#include "model/train/loss.h"
 #include "model/weights/generate.h"
 
 #include <errno.h>
@@ -63,7 +63,8 @@ int vit_instance_open_model(struct vit_instance *instance, const struct vit_mode
     *instance = (struct vit_instance){.model = model, .options = *options};
     int status = vit_model_build(&instance->graph, instance->model, options->model);
     if (status == VIT_OK && options->backward)
-        status = vit_graph_add_loss(&instance->graph, (struct vit_gradient_options){.input = options->input_gradient});
+        status = vit_graph_add_loss(&instance->graph,
+                                    &(struct vit_loss_options){.gradient = {.input = options->input_gradient}});
     if (status == VIT_OK)
         status = vit_plan_build(&instance->plan, &instance->graph,
                                 (struct vit_plan_options){.threads = options->threads,

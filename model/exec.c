@@ -1,29 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/exec.h"
 
+#include "model/base/memory_block.h"
 #include "model/base/parallel.h"
 #include "model/base/status.h"
 #include "model/blas.h"
-#include "model/memory_plan.h"
 
 #include <stdlib.h>
-#include <sys/mman.h>
-
-/* Large blocks come from huge pages where the kernel has them: fewer TLB misses, and steadier times. */
-static int allocate(void **memory, size_t bytes, const char *what)
-{
-    enum { HUGE_PAGE = 2 << 20 };
-    *memory = NULL;
-    if (bytes == 0)
-        return VIT_OK;
-    size_t alignment = bytes >= HUGE_PAGE ? HUGE_PAGE : VIT_ARENA_ALIGNMENT;
-    int error = posix_memalign(memory, alignment, bytes);
-    if (error)
-        return vit_fail(VIT_ENOMEM, "out of memory: %.1f MiB of %s", (double)bytes / (1 << 20), what);
-    if (bytes >= HUGE_PAGE)
-        madvise(*memory, bytes, MADV_HUGEPAGE);
-    return VIT_OK;
-}
 
 static void place(struct vit_exec *exec, struct vit_tensor *tensor)
 {
@@ -53,9 +36,9 @@ int vit_exec_open(struct vit_exec *exec, struct vit_plan *plan)
     *exec = (struct vit_exec){.plan = plan};
     int status = open_blas(plan);
     for (int i = 0; i < VIT_N_SPACES && status == VIT_OK; i++)
-        status = allocate(&exec->memory[i], plan->space_bytes[i], what[i]);
+        status = vit_memory_block(&exec->memory[i], plan->space_bytes[i], what[i]);
     if (status == VIT_OK)
-        status = allocate(&exec->workspace, plan->workspace_bytes, "workspace");
+        status = vit_memory_block(&exec->workspace, plan->workspace_bytes, "workspace");
     if (status == VIT_OK && plan->threads > 1)
         status = vit_parallel_open(&exec->pool, plan->threads);
     if (status != VIT_OK) {

@@ -106,14 +106,3 @@ int vit_graph_differentiate(struct vit_graph *graph, struct vit_tensor *loss, st
     free(marks.decides);
     return status;
 }
-
-int vit_graph_add_loss(struct vit_graph *graph, struct vit_gradient_options options)
-{
-    if (graph->status != VIT_OK)
-        return graph->status;
-    graph->targets = vit_graph_tensor(graph, "targets", VIT_SPACE_INPUT, graph->logits->ndim, graph->logits->dim);
-    graph->site = (struct vit_site){-1, -1, -1, VIT_ROLE_HEAD};
-    struct vit_tensor *loss =
-        vit_add_op(graph, VIT_OP_cross_entropy, "loss", ((struct vit_attr){0}), graph->logits, graph->targets);
-    return loss ? vit_graph_differentiate(graph, loss, options) : graph->status;
-}

@@ -14,7 +14,3 @@ struct vit_gradient_options {
  * the same view of its base's. Operators that ran once run in every forward from now on. Once per graph, after
  * rewrites. VIT_EINVAL names an operator that cannot go back. */
 int vit_graph_differentiate(struct vit_graph *graph, struct vit_tensor *loss, struct vit_gradient_options options);
-
-/* Adds graph->targets (batch, classes; an input: probabilities of the classes) and the operator "loss", their mean
- * cross entropy with graph->logits, and differentiates it. */
-int vit_graph_add_loss(struct vit_graph *graph, struct vit_gradient_options options);

@@ -38,10 +38,11 @@ struct vit_graph {
     struct vit_tensor *logits_distilled; /* train graph of a model with a distillation head: logits are then the other
                                             head's alone; else NULL */
     struct vit_tensor *targets, *loss; /* (batch, classes) probabilities, (1): of graphs that are trained; else NULL */
-    struct vit_tensor *noise; /* input of dropout and stochastic depth (model/noise.h); NULL: the graph has neither */
-    bool training;            /* builders add what only training has */
-    struct vit_site site;     /* given to operators that are added */
-    const char *name;         /* of the model */
+    struct vit_tensor *teacher; /* (batch, classes) logits of a teacher: of graphs that learn from one; else NULL */
+    struct vit_tensor *noise;   /* input of dropout and stochastic depth (model/noise.h); NULL: the graph has neither */
+    bool training;              /* builders add what only training has */
+    struct vit_site site;       /* given to operators that are added */
+    const char *name;           /* of the model */
     const char *variant, *family, *config; /* what the model is of, its settings (model/zoo/config.h); NULL: no model */
     int batch;
     int status;

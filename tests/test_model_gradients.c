@@ -47,7 +47,8 @@ static double weight_of(int64_t k)
 static bool is_fixed(const struct vit_op *op, int input)
 {
     bool norm = op->kind == VIT_OP_batch_norm || op->kind == VIT_OP_batch_norm_train;
-    return (norm && input >= 3) || (op->kind == VIT_OP_cross_entropy && input == 1);
+    bool loss = op->kind == VIT_OP_cross_entropy || op->kind == VIT_OP_binary_cross_entropy;
+    return (norm && input >= 3) || (loss && input == 1);
 }
 
 /* All else is learned, so that all has gradients. */

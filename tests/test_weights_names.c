@@ -112,6 +112,8 @@ static void test_names_of_index_tables_and_counters_are_ignored(void **state)
     assert_true(vit_name_ignored("blocks1.0.mixer.m.attn.attention_bias_idxs"));
     assert_true(vit_name_ignored("layers.0.blocks.0.attn.relative_position_index"));
     assert_true(vit_name_ignored("layers.0.blocks.1.attn_mask"));
+    assert_true(vit_name_ignored("ema.head.weight"));
+    assert_true(vit_name_ignored("optimizer.m.head.weight"));
     assert_false(vit_name_ignored("layers.0.blocks.0.attn.relative_position_bias_table"));
     assert_false(vit_name_ignored("head.weight"));
 }

@@ -53,6 +53,7 @@ static const char *const wrappers[] = {"model.", "module."};
 
 static const char *const ignored[] = {"num_batches_tracked", "attention_bias_idxs", "relative_position_index",
                                       "attn_mask"};
+static const char *const state_of_training[] = {"ema.", "optimizer."}; /* of checkpoints */
 
 static bool begins(const char *name, const char *text)
 {
@@ -82,6 +83,9 @@ bool vit_name_ignored(const char *name)
 {
     for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
         if (ends(name, ignored[i]))
+            return true;
+    for (size_t i = 0; i < sizeof state_of_training / sizeof state_of_training[0]; i++)
+        if (begins(name, state_of_training[i]))
             return true;
     return false;
 }

@@ -18,7 +18,8 @@ struct vit_naming {
 /* Passes over the wrappers "model." and "module.", any number of them. */
 const char *vit_name_unwrapped(const char *name);
 
-/* A tensor that is no weight: counters and index tables that follow from the shapes. */
+/* A tensor that is no weight of the net: counters, index tables that follow from the shapes, the state of a training.
+ */
 bool vit_name_ignored(const char *name);
 
 /* The scheme of a file with these n names, wrapped or not; never NULL: timm's own where no marker is found. */

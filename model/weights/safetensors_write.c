@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -152,14 +153,35 @@ static int write_stream(FILE *stream, const char *header, const struct vit_safet
     return fflush(stream) == 0 && fsync(fileno(stream)) == 0 ? 0 : -1;
 }
 
-/* Opens a new file beside path; temporary has room for path and 24 bytes more. */
+/* The file of this name, empty and locked; -1 when another process writes it, or with another errno than EWOULDBLOCK
+ * when it cannot be written. */
+static int open_locked(const char *name)
+{
+    struct stat opened, named;
+    int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (fd < 0)
+        return -1;
+    bool busy = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    /* Whoever had the lock may have renamed the file since it was opened: then it is what it was written for. */
+    bool same = fstat(fd, &opened) == 0 && stat(name, &named) == 0 && opened.st_ino == named.st_ino &&
+                opened.st_dev == named.st_dev;
+    if (!busy && same && ftruncate(fd, 0) == 0)
+        return fd;
+    int error = busy || !same ? EWOULDBLOCK : errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+/* Opens a file beside path for writing: a new one, or one that a writer has left that was killed. temporary has room
+ * for path and 24 bytes more. */
 static FILE *open_beside(const char *path, char *temporary)
 {
     int fd = -1;
     for (int i = 0; i < ATTEMPTS && fd < 0; i++) {
         sprintf(temporary, "%s.partial%d", path, i);
-        fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (fd < 0 && errno != EEXIST)
+        fd = open_locked(temporary);
+        if (fd < 0 && errno != EWOULDBLOCK)
             return NULL;
     }
     FILE *stream = fd < 0 ? NULL : fdopen(fd, "wb");
@@ -185,14 +207,13 @@ static int replace_file(const char *path, const char *header, const struct vit_s
         status = vit_fail(VIT_EIO, "%s: cannot write: %s", path, strerror(errno));
     } else {
         int failed = write_stream(stream, header, order, n) ? errno : 0;
-        if (fclose(stream) != 0 && !failed)
+        if (!failed && rename(temporary, path) != 0) /* while it is locked */
             failed = errno;
-        if (!failed && rename(temporary, path) != 0)
-            failed = errno;
-        if (failed) {
+        if (failed)
             unlink(temporary);
+        (void)fclose(stream); /* all is on the disk */
+        if (failed)
             status = vit_fail(VIT_EIO, "%s: cannot write: %s", path, strerror(failed));
-        }
     }
     free(temporary);
     return status;

@@ -86,8 +86,17 @@ static int build(struct vit_graph *g, const struct vit_model_config *c)
     return g->status;
 }
 
+/* As timm's VisionTransformer: the patch embedding is torch's own, all linears are normal. */
+static const struct vit_initial initial[] = {
+    {"cls_token", VIT_INITIAL_NORMAL, 1e-6},    {"dist_token", VIT_INITIAL_NORMAL, 0.02},
+    {"pos_embed", VIT_INITIAL_NORMAL, 0.02},    {"patch_embed.proj.*", VIT_INITIAL_FAN_IN, 0},
+    {"*norm*.weight", VIT_INITIAL_CONSTANT, 1}, {"*.weight", VIT_INITIAL_NORMAL, 0.02},
+    {"*.bias", VIT_INITIAL_CONSTANT, 0},        {0},
+};
+
 const struct vit_model_family vit_family_deit = {
     .name = "deit",
     .build = build,
     .reference = "arXiv 2012.12877",
+    .initial = initial,
 };

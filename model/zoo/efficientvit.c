@@ -330,8 +330,25 @@ static int build(struct vit_graph *g, const struct vit_model_config *c)
     return g->status;
 }
 
+/* As timm's EfficientVitMsra: what ends a residual branch begins as zero. Names that no row fits before the last two:
+ * convolutions, and the squeeze-excitation's biases. */
+static const struct vit_initial initial[] = {
+    {"*.dw[01].m.bn.weight", VIT_INITIAL_CONSTANT, 0},
+    {"*.pw2.bn.weight", VIT_INITIAL_CONSTANT, 0},
+    {"*.proj.1.bn.weight", VIT_INITIAL_CONSTANT, 0},
+    {"*.bn.weight", VIT_INITIAL_CONSTANT, 1},
+    {"*.bn.bias", VIT_INITIAL_CONSTANT, 0},
+    {"*.attention_biases", VIT_INITIAL_CONSTANT, 0},
+    {"head.linear.weight", VIT_INITIAL_NORMAL, 0.02},
+    {"head.linear.bias", VIT_INITIAL_CONSTANT, 0},
+    {"*.weight", VIT_INITIAL_FAN_IN, 0},
+    {"*.bias", VIT_INITIAL_FAN_IN, 0},
+    {0},
+};
+
 const struct vit_model_family vit_family_efficientvit = {
     .name = "efficientvit",
     .build = build,
     .reference = "arXiv 2305.07027",
+    .initial = initial,
 };

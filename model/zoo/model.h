@@ -6,10 +6,27 @@
 #include "model/graph.h"
 #include "model/zoo/config.h"
 
+/* What a parameter is filled with when training begins. */
+enum vit_initial_kind {
+    VIT_INITIAL_CONSTANT, /* value */
+    VIT_INITIAL_NORMAL,   /* mean 0, standard deviation value, drawn again outside [-2, 2]: timm's trunc_normal_ */
+    VIT_INITIAL_FAN_IN,   /* uniform within 1 / sqrt(fan_in of the weight): torch's own of convolutions and linears */
+    VIT_INITIAL_FAN_OUT,  /* normal, standard deviation sqrt(2 / fan_out): of convolutions before a ReLU (He 2015) */
+};
+
+struct vit_initial {
+    const char *name; /* pattern of fnmatch: "*.bn.weight" */
+    enum vit_initial_kind kind;
+    double value;
+};
+
 struct vit_model_family {
     const char *name; /* "efficientvit", "deit", "swin" */
     int (*build)(struct vit_graph *graph, const struct vit_model_config *config);
     const char *reference; /* paper */
+    /* How training begins (model/train/initialize.h): the first row that fits a name decides; ends with a zeroed row.
+     */
+    const struct vit_initial *initial;
 };
 
 struct vit_model_def {

@@ -157,8 +157,19 @@ static int build(struct vit_graph *g, const struct vit_model_config *c)
     return g->status;
 }
 
+/* As timm's SwinTransformer: the patch embedding is torch's own, all linears are normal. */
+static const struct vit_initial initial[] = {
+    {"*.relative_position_bias_table", VIT_INITIAL_NORMAL, 0.02},
+    {"patch_embed.proj.*", VIT_INITIAL_FAN_IN, 0},
+    {"*norm*.weight", VIT_INITIAL_CONSTANT, 1},
+    {"*.weight", VIT_INITIAL_NORMAL, 0.02},
+    {"*.bias", VIT_INITIAL_CONSTANT, 0},
+    {0},
+};
+
 const struct vit_model_family vit_family_swin = {
     .name = "swin",
     .build = build,
     .reference = "arXiv 2103.14030",
+    .initial = initial,
 };

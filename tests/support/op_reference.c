@@ -421,6 +421,30 @@ static struct result cross_entropy(struct vit_op_reference *r, const int64_t *i)
     return rounded_once(&sum);
 }
 
+static struct result binary_cross_entropy(struct vit_op_reference *r, const int64_t *i)
+{
+    const struct vit_tensor *x = r->op->in[0], *t = r->op->in[1];
+    const int64_t n = vit_numel(x);
+    struct sum sum = {0};
+    (void)i;
+    for (int64_t k = 0; k < n; k++) {
+        const double yes = 1 / (1 + exp(-item(x, k)));
+        sum_add(&sum, -(item(t, k) * log(yes) + (1 - item(t, k)) * log(1 - yes)) / (double)n);
+    }
+    return rounded_once(&sum);
+}
+
+static struct result one_hot(struct vit_op_reference *r, const int64_t *i)
+{
+    const struct vit_tensor *x = r->op->in[0];
+    bool largest = true;
+    for (int64_t k = 0; k < x->dim[1]; k++) {
+        const double other = at(x, (int64_t[]){i[0], k});
+        largest = largest && (k < i[1] ? other < at(x, i) : other <= at(x, i));
+    }
+    return (struct result){largest, 0};
+}
+
 /* The probabilities that the way back reads: computed in double and rounded once. */
 static struct result probability(struct vit_op_reference *r, const int64_t *i)
 {
