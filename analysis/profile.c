@@ -25,17 +25,18 @@ static void model_folder(char *path, size_t size, const char *folder, const stru
 static const struct vit_column headline_columns[] = {
     {"model", VIT_TEXT, "", "model"},
     {"graph", VIT_TEXT, "", "variant of the graph"},
-    {"batch", VIT_INT, "", "images per forward"},
+    {"run", VIT_TEXT, "", "forward, or forward+backward"},
+    {"batch", VIT_INT, "", "images per run"},
     {"image_size", VIT_INT, "", "side of the input in pixels"},
     {"threads", VIT_INT, "", "threads"},
     {"images_per_s", VIT_REAL, "", "of plain runs: batch / median time"},
-    {"forward_ns", VIT_REAL, "ns", "median time of a plain forward"},
+    {"run_ns", VIT_REAL, "ns", "median time of a plain run: forward, or training step"},
     {"overhead_pct", VIT_REAL, "%", "instrumented / plain - 1, median over pairs"},
     {"explained_pct", VIT_REAL, "%", "operators' sum / instrumented run, median"},
     {"repeats", VIT_INT, "", "pairs of runs"},
 };
 enum { N_HEADLINE = sizeof headline_columns / sizeof headline_columns[0] };
-static const struct vit_schema headline_schema = {"models", 1, N_HEADLINE, headline_columns};
+static const struct vit_schema headline_schema = {"models", 2, N_HEADLINE, headline_columns};
 
 /* What the models of one run share. */
 struct report {
@@ -52,13 +53,20 @@ struct report {
 
 static void add_headline(struct report *report, const struct vit_profile *p)
 {
-    const char *graph = report->options->graph;
+    const struct vit_instance_options *options = &p->instance.options;
+    const char *graph = options->model.graph;
     const struct vit_cell row[N_HEADLINE] = {
-        vit_text(p->instance.model->name), vit_text(graph ? graph : "eager"),
-        vit_int(p->instance.graph.batch),  vit_int(p->instance.graph.input->dim[2]),
-        vit_int(p->instance.plan.threads), vit_real_cell(p->instance.graph.batch * 1e9 / p->plain.median),
-        vit_real_cell(p->plain.median),    vit_real_cell(100 * p->overhead),
-        vit_real_cell(100 * p->explained), vit_int(p->measurement.n_repeat),
+        vit_text(p->instance.model->name),
+        vit_text(graph ? graph : "eager"),
+        vit_text(options->backward ? "forward+backward" : "forward"),
+        vit_int(p->instance.graph.batch),
+        vit_int(p->instance.graph.input->dim[2]),
+        vit_int(p->instance.plan.threads),
+        vit_real_cell(p->instance.graph.batch * 1e9 / p->plain.median),
+        vit_real_cell(p->plain.median),
+        vit_real_cell(100 * p->overhead),
+        vit_real_cell(100 * p->explained),
+        vit_int(p->measurement.n_repeat),
     };
     memcpy(report->headline[report->n_headline++], row, sizeof row);
 }
@@ -174,7 +182,7 @@ static int open_report(struct report *report, const struct vit_options *options)
     int status = vit_machine_read(&report->machine);
     if (status == VIT_OK)
         status = vit_machine_ceilings(&report->machine, options->threads);
-    vit_schema_open(&report->schema, "classes", 1);
+    vit_schema_open(&report->schema, "classes", 2);
     if (status != VIT_OK) {
         vit_schema_close(&report->schema);
         return status;
@@ -254,9 +262,14 @@ const struct vit_command vit_command_profile = {
         "  vitscope profile efficientvit_m5 --graph folded --threads 2 --weights model.safetensors --image cat.jpg\n"
         "  vitscope profile swin_tiny --traffic simulated --cache \"L1=32K,8 L2=512K,8\"\n"
         "  vitscope profile efficientvit_m0 --traffic all\n"
-        "  vitscope profile --counters list\n",
+        "  vitscope profile --counters list\n\n"
+        "--train profiles the training step: its rows have a pass, forward or backward, and where --recompute names\n"
+        "kinds that are not kept, again: what the way back computes once more.\n\n"
+        "  vitscope profile efficientvit_m4 --train --batch 32 --threads 2\n"
+        "  vitscope profile swin_tiny --train --batch 8 --recompute \"gelu layer_norm\"\n",
     .takes =
-        "batch threads img classes graph kernel isa image data synthetic weights seed warmup min-time repeat probes "
+        "train recompute batch threads img classes graph kernel isa image data synthetic weights seed warmup min-time "
+        "repeat probes "
         "traffic cache counters out format",
     .max_arguments = VIT_MAX_ARGUMENTS,
     .run = run,

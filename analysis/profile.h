@@ -19,6 +19,7 @@ struct vit_traffic {
 /* A sum over operators. Times are medians over the repeats, added; so are bytes. */
 struct vit_group {
     char name[64];
+    const char *pass; /* of all its operators: vit_profile_pass */
     int operators;
     double time_ns;
     struct vit_cost cost;
@@ -52,10 +53,13 @@ struct vit_protocol vit_profile_protocol(const struct vit_options *options);
 /* Name of the group that a step belongs to; text has room for 64 bytes. */
 typedef const char *(*vit_profile_key)(const struct vit_step *step, char *text);
 
+/* "forward", "again" (a forward step that is computed once more on the way back) or "backward". */
+const char *vit_profile_pass(const struct vit_step *step);
+
 const char *vit_profile_class(const struct vit_step *step, char *text); /* "gemm" */
 const char *vit_profile_block(const struct vit_step *step, char *text); /* "embed", "s0.b1", "s1.merge", "head" */
 
-/* Groups in order of first appearance; returns their number. */
+/* Groups, each of one pass, in order of first appearance; returns their number. */
 int vit_profile_group(const struct vit_profile *profile, vit_profile_key key, struct vit_group group[VIT_MAX_GROUPS]);
 
 void vit_group_sort_by_time(struct vit_group *group, int n);

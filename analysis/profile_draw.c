@@ -94,6 +94,8 @@ int vit_profile_draw(const struct vit_profile *p, const char *folder)
     vit_ceilings_levels(levels, sizeof levels, c);
     set(&figure, "title", p->instance.model->name, VIT_PLOT_TEXT);
     set(&figure, "subtitle", settings, VIT_PLOT_TEXT);
+    if (p->instance.options.backward)
+        set(&figure, "passes", "1", VIT_PLOT_NUMBER);
     struct figure classes = figure, blocks = figure, roofline = figure;
     classes.script = "class_share";
     classes.data = "classes";

@@ -20,7 +20,7 @@ static const struct vit_column key_columns[] = {
     {"batch", VIT_INT, "", "images per forward"},
     {"image_size", VIT_INT, "", "side of the input in pixels"},
     {"threads", VIT_INT, "", "threads"},
-    {"pass", VIT_TEXT, "", "forward or backward"},
+    {"pass", VIT_TEXT, "", "forward, backward, or again: a forward step computed once more on the way back"},
     {"step", VIT_INT, "", "position in the plan"},
     {"op", VIT_TEXT, "", "operator, named after its module"},
     {"kind", VIT_TEXT, "", "kind of operator"},
@@ -49,7 +49,7 @@ static void fill_key(const struct vit_profile *p, const struct vit_step *step, s
         vit_int(p->instance.graph.batch),
         vit_int(p->instance.graph.input->dim[2]),
         vit_int(p->instance.plan.threads),
-        vit_text(step->pass == VIT_FORWARD ? "forward" : "backward"),
+        vit_text(vit_profile_pass(step)),
         vit_int(step->index),
         vit_text(op->name),
         vit_text(step->def->name),
@@ -99,7 +99,7 @@ static int write_operators(const struct vit_profile *p, const char *folder)
     const struct vit_schema *probes = vit_session_schema(&p->session);
     const struct vit_measurement *m = &p->measurement;
     struct table t;
-    vit_schema_open(&t.schema, "operators", 1);
+    vit_schema_open(&t.schema, "operators", 2);
     int status = vit_schema_add(&t.schema, key_columns, N_KEY);
     if (status == VIT_OK)
         status = vit_schema_add(&t.schema, &repeat, 1);
@@ -123,7 +123,7 @@ static int write_operators(const struct vit_profile *p, const char *folder)
 }
 
 static const struct vit_column rate_columns[] = {
-    {"time_ns", VIT_REAL, "ns", "median time of one forward"},
+    {"time_ns", VIT_REAL, "ns", "median time in one run"},
     {"share_pct", VIT_REAL, "%", "share of the operators' sum"},
     {"macs", VIT_INT, "MAC", "multiply-accumulates"},
     {"flops", VIT_INT, "FLOP", "2 x macs + other arithmetic"},
@@ -198,7 +198,7 @@ static int write_summary(const struct vit_profile *p, const char *folder)
     };
     enum { N_PAPER = sizeof paper / sizeof paper[0] };
     struct table t;
-    vit_schema_open(&t.schema, "summary", 2);
+    vit_schema_open(&t.schema, "summary", 3);
     int status = vit_schema_add(&t.schema, key_columns, N_KEY);
     if (status == VIT_OK)
         status = vit_schema_add(&t.schema, paper, N_PAPER);
@@ -233,6 +233,7 @@ static const struct vit_column group_columns[] = {
     {"threads", VIT_INT, "", "threads"},
     {"block", VIT_TEXT, "", "block: embed, s0.b1 (stage, block), s1.merge, head; empty: all"},
     {"class", VIT_TEXT, "", "class of operators"},
+    {"pass", VIT_TEXT, "", "pass of the operators: forward, again, backward"},
     {"operators", VIT_INT, "", "operators in the group"},
 };
 enum { N_GROUP = sizeof group_columns / sizeof group_columns[0] };
@@ -264,6 +265,7 @@ int vit_profile_emit_groups(const struct vit_profile *p, struct vit_sink *sink, 
             vit_int(p->instance.plan.threads),
             class_name ? vit_text(group[i].name) : vit_absent(),
             vit_text(class_name ? class_name : group[i].name),
+            vit_text(group[i].pass),
             vit_int(group[i].operators),
         };
         fill_rates(p, &group[i], row + N_GROUP);
@@ -276,7 +278,7 @@ int vit_profile_emit_groups(const struct vit_profile *p, struct vit_sink *sink, 
 static int write_groups(const struct vit_profile *p, const char *folder, const char *name, vit_profile_key key)
 {
     struct table t;
-    vit_schema_open(&t.schema, name, 1);
+    vit_schema_open(&t.schema, name, 2);
     int status = open_table(&t, folder, name, vit_profile_group_schema(p, &t.schema));
     if (status != VIT_OK)
         return status;

@@ -73,10 +73,15 @@ int vit_profile_open(struct vit_profile *p, const char *model, const struct vit_
     *p = (struct vit_profile){.machine = machine, .other_caches = options->cache != NULL};
     if (!!options->image + !!options->data + options->synthetic > 1)
         return vit_fail(VIT_EINVAL, "--image, --data and --synthetic exclude each other");
+    if (options->recompute && !options->train)
+        return vit_fail(VIT_EINVAL, "--recompute %s: is for --train: a forward keeps nothing", options->recompute);
+    const char *graph = options->train && !options->graph ? "train" : options->graph;
     struct vit_instance_options instance = {
-        .model = {.batch = options->batch, .img = options->img, .classes = options->classes, .graph = options->graph},
+        .model = {.batch = options->batch, .img = options->img, .classes = options->classes, .graph = graph},
         .threads = options->threads,
         .kernel = options->kernel,
+        .backward = options->train,
+        .recompute = options->recompute,
         .weights = options->weights,
         .seed = options->seed};
     int status = vit_instance_open(&p->instance, model, &instance);
@@ -96,6 +101,11 @@ void vit_profile_close(struct vit_profile *p)
     vit_measurement_close(&p->measurement);
     vit_session_close(&p->session);
     vit_instance_close(&p->instance);
+}
+
+const char *vit_profile_pass(const struct vit_step *step)
+{
+    return step->pass == VIT_BACKWARD ? "backward" : step->again ? "again" : "forward";
 }
 
 const char *vit_profile_class(const struct vit_step *step,
@@ -136,14 +146,14 @@ int vit_profile_group(const struct vit_profile *p, vit_profile_key key, struct v
     for (int s = 0; s < p->instance.plan.n_step; s++) {
         const struct vit_step *step = &p->instance.plan.step[s];
         char text[64];
-        const char *name = key(step, text);
+        const char *name = key(step, text), *pass = vit_profile_pass(step);
         int i = 0;
-        while (i < n && strcmp(group[i].name, name) != 0)
+        while (i < n && (strcmp(group[i].name, name) != 0 || strcmp(group[i].pass, pass) != 0))
             i++;
         if (i == VIT_MAX_GROUPS)
             i = VIT_MAX_GROUPS - 1;
         if (i == n) {
-            group[n] = (struct vit_group){0};
+            group[n] = (struct vit_group){.pass = pass};
             snprintf(group[n++].name, sizeof group[0].name, "%s", name);
         }
         add(&group[i], p, s);
@@ -184,9 +194,9 @@ void vit_profile_settings(const struct vit_profile *p, char *text, size_t size)
 {
     const struct vit_instance *i = &p->instance;
     const char *kernel = i->options.kernel;
-    snprintf(text, size, "%d x %d, batch %d, %d thread%s, %s graph, %s%s%s, median of %d runs",
+    snprintf(text, size, "%d x %d, batch %d, %d thread%s, %s graph, %s%s%s%s, median of %d runs",
              (int)i->graph.input->dim[2], (int)i->graph.input->dim[2], i->graph.batch, i->plan.threads,
              i->plan.threads == 1 ? "" : "s", i->options.model.graph ? i->options.model.graph : "eager",
-             kernel ? "kernel " : "", kernel ? kernel : "", kernel ? ", " VIT_REAL_NAME : VIT_REAL_NAME,
-             p->measurement.n_repeat);
+             i->options.backward ? "training step, " : "", kernel ? "kernel " : "", kernel ? kernel : "",
+             kernel ? ", " VIT_REAL_NAME : VIT_REAL_NAME, p->measurement.n_repeat);
 }

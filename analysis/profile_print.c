@@ -13,8 +13,9 @@
 
 static const struct vit_column columns[] = {
     {"class", VIT_TEXT, "", "class of operators, or operator"},
+    {"pass", VIT_TEXT, "", "forward, again, backward"},
     {"ops", VIT_INT, "", "operators"},
-    {"time_ns", VIT_REAL, "ns", "median time of one forward"},
+    {"time_ns", VIT_REAL, "ns", "median time in one run"},
     {"share_pct", VIT_REAL, "%", "share of the operators' sum"},
     {"macs", VIT_INT, "MAC", "multiply-accumulates"},
     {"compulsory_bytes", VIT_INT, "B", "compulsory bytes (analytic)"},
@@ -24,11 +25,13 @@ static const struct vit_column columns[] = {
     {"bound", VIT_TEXT, "", "memory or compute: left or right of the ridge point"},
     {"ceiling", VIT_TEXT, "", "what its time came nearest to, and how near"},
 };
-enum { N_COLUMNS = sizeof columns / sizeof columns[0], OPS = 1, MACS = 4 };
+enum { N_COLUMNS = sizeof columns / sizeof columns[0], PASS = 1, OPS = 2, MACS = 5 };
 
 /* Operators have long names that must fit in a terminal: their table goes without what matters least. */
-static bool is_shown(int column, bool operators)
+static bool is_shown(const struct vit_profile *p, int column, bool operators)
 {
+    if (column == PASS)
+        return p->instance.options.backward;
     return !(operators && (column == OPS || column == MACS));
 }
 
@@ -40,6 +43,7 @@ static int print_row(const struct vit_profile *p, struct vit_sink *sink, const s
     if (v.ceiling)
         snprintf(near, sizeof near, "%s %.0f %%", v.ceiling, v.ceiling_pct);
     struct vit_cell row[N_COLUMNS] = {vit_text(group->name),
+                                      vit_text(group->pass),
                                       vit_int(group->operators),
                                       vit_real_cell(group->time_ns),
                                       vit_real_cell(100 * group->time_ns / p->total_ns),
@@ -52,7 +56,7 @@ static int print_row(const struct vit_profile *p, struct vit_sink *sink, const s
                                       vit_text(v.ceiling ? near : NULL)};
     int n = 0;
     for (int i = 0; i < N_COLUMNS; i++)
-        if (is_shown(i, operators))
+        if (is_shown(p, i, operators))
             row[n++] = row[i];
     return vit_sink_write(sink, row);
 }
@@ -68,7 +72,7 @@ static int print_listing(const struct vit_profile *p, const struct vit_options *
     struct vit_column heading[N_COLUMNS];
     struct vit_schema schema = {"profile", 1, 0, heading};
     for (int i = 0; i < N_COLUMNS; i++)
-        if (is_shown(i, list.operators))
+        if (is_shown(p, i, list.operators))
             heading[schema.n_columns++] = columns[i];
     heading[0].name = list.operators ? "operator" : "class";
     struct vit_sink sink;
@@ -91,7 +95,8 @@ static int print_operators(const struct vit_profile *p, const struct vit_options
         return vit_fail(VIT_ENOMEM, "out of memory: %d operators", n);
     for (int s = 0; s < n; s++) {
         const struct vit_step *step = &p->instance.plan.step[s];
-        group[s] = (struct vit_group){.operators = 1, .time_ns = p->step_ns[s], .cost = step->cost};
+        group[s] = (struct vit_group){
+            .pass = vit_profile_pass(step), .operators = 1, .time_ns = p->step_ns[s], .cost = step->cost};
         vit_traffic_add(&p->traffic, s, group[s].bytes, true);
         snprintf(group[s].name, sizeof group[s].name, "%s", step->op->name);
     }
@@ -114,9 +119,27 @@ static void print_memory(const struct vit_profile *p)
            mib((int64_t)(plan->space_bytes[VIT_SPACE_PARAM] + plan->space_bytes[VIT_SPACE_BUFFER] +
                          plan->space_bytes[VIT_SPACE_DERIVED])),
            weights ? weights : "generated from the seed");
+    if (plan->space_bytes[VIT_SPACE_GRADIENT])
+        printf("  gradients    %.1f MiB of weights; activations kept for the way back %.1f MiB\n",
+               mib((int64_t)plan->space_bytes[VIT_SPACE_GRADIENT]), mib((int64_t)vit_plan_kept_bytes(plan)));
     printf("  activations  %.1f MiB arena (%.1f alive at once, %.1f unshared), workspace %.1f MiB\n",
            mib((int64_t)plan->space_bytes[VIT_SPACE_ACTIVATION]), mib((int64_t)plan->peak_live_bytes),
            mib((int64_t)plan->unshared_bytes), mib((int64_t)plan->workspace_bytes));
+}
+
+/* What the way back costs, in units of the forward. */
+static void print_passes(const struct vit_profile *p)
+{
+    double forward = 0, again = 0, backward = 0;
+    for (int s = 0; s < p->instance.plan.n_step; s++) {
+        const struct vit_step *step = &p->instance.plan.step[s];
+        *(step->pass == VIT_BACKWARD ? &backward : step->again ? &again : &forward) += p->step_ns[s];
+    }
+    printf("  passes       forward %.4g ms, backward %.4g ms (%.2f x the forward)", forward * 1e-6, backward * 1e-6,
+           backward / forward);
+    if (again > 0)
+        printf(", computed again %.4g ms", again * 1e-6);
+    printf("\n");
 }
 
 /* Up to the first semicolon, without the probe's name before it: run.json has all of it. */
@@ -153,15 +176,19 @@ static void print_headline(const struct vit_profile *p)
     const struct vit_ceilings *c = vit_profile_ceilings(p);
     printf("%s: %s\n", p->instance.model->name, settings);
     double speed = batch * 1e9 / p->plain.median;
-    printf("  throughput   %.*f images/s, no probe; %.4g ms a forward (quartiles %.4g, %.4g)\n",
+    const bool training = p->instance.options.backward;
+    printf("  throughput   %.*f images/s, no probe; %.4g ms a %s (quartiles %.4g, %.4g)\n",
            speed < 100    ? 2
            : speed < 1000 ? 1
                           : 0,
-           speed, p->plain.median * ms, p->plain.low * ms, p->plain.high * ms);
+           speed, p->plain.median * ms, training ? "forward and backward" : "forward", p->plain.low * ms,
+           p->plain.high * ms);
     printf("  probes       %+.2f %% time against plain runs in turn; empty pair %.0f ns\n", 100 * p->overhead,
            p->session.probe[0].pair_ns);
     printf("  explained    %.2f %% of the instrumented run is inside its %d operators\n", 100 * p->explained,
            p->instance.plan.n_step);
+    if (training)
+        print_passes(p);
     print_memory(p);
     if (vit_ridge_point(c) > 0)
         printf("  ceilings     %.3g GFLOP/s (%s), %.3g GB/s (DRAM), ridge point %.3g FLOP/B\n", c->gflops,

@@ -171,16 +171,18 @@ static struct vit_cell value_of(const struct vit_profile *p, const struct shown 
 struct layout {
     const struct shown *what[N_SHOWN];
     int n;
-    struct vit_column column[2 + 2 * N_SHOWN];
+    bool passes; /* told in a column: there are several */
+    struct vit_column column[3 + 2 * N_SHOWN];
     int n_column;
 };
 
 static void choose(const struct vit_profile *p, struct layout *l)
 {
-    *l = (struct layout){.column = {{"class", VIT_TEXT, "", "class of operators"},
-                                    {"compulsory_bytes", VIT_INT, "B", "compulsory bytes (analytic)"}}};
-    l->column[1].name = "compulsory [MIN]";
-    l->n_column = 2;
+    *l = (struct layout){.passes = p->instance.options.backward, .n_column = 1};
+    l->column[0] = (struct vit_column){"class", VIT_TEXT, "", "class of operators"};
+    if (l->passes)
+        l->column[l->n_column++] = (struct vit_column){"pass", VIT_TEXT, "", "forward, again, backward"};
+    l->column[l->n_column++] = (struct vit_column){"compulsory [MIN]", VIT_INT, "B", "compulsory bytes (analytic)"};
     for (int i = 0; i < N_SHOWN; i++) {
         if (!has_values(p, shown[i].column))
             continue;
@@ -206,8 +208,10 @@ static int put_row(const struct vit_profile *p, const struct layout *l, struct v
                    const struct vit_group *group)
 {
     double compulsory = (double)vit_cost_bytes(&group->cost);
-    struct vit_cell row[2 + 2 * N_SHOWN] = {vit_text(group->name), vit_int(vit_cost_bytes(&group->cost))};
-    for (int i = 0, at = 2; i < l->n; i++) {
+    struct vit_cell row[3 + 2 * N_SHOWN] = {vit_text(group->name), vit_text(group->pass)};
+    int at = 1 + l->passes;
+    row[at++] = vit_int(vit_cost_bytes(&group->cost));
+    for (int i = 0; i < l->n; i++) {
         struct vit_cell value = value_of(p, l->what[i], group->bytes);
         row[at++] = value;
         if (l->what[i]->ratio)
@@ -247,6 +251,7 @@ static void print_sources(const struct vit_profile *p, const struct layout *l)
 
 static const struct vit_column class_columns[] = {
     {"class", VIT_TEXT, "", "class of operators"},
+    {"pass", VIT_TEXT, "", "pass of the operators: forward, again, backward"},
     {"figure", VIT_TEXT, "", "what was counted"},
     {"tier", VIT_TEXT, "", "measured, simulated or footprint"},
     {"scope", VIT_TEXT, "", "whose work is in it"},
@@ -255,7 +260,7 @@ static const struct vit_column class_columns[] = {
     {"ratio", VIT_REAL, "", "bytes / compulsory_bytes; empty where bytes are a part of their source's traffic"},
 };
 enum { N_CLASS = sizeof class_columns / sizeof class_columns[0] };
-static const struct vit_schema class_schema = {"traffic", 1, N_CLASS, class_columns};
+static const struct vit_schema class_schema = {"traffic", 2, N_CLASS, class_columns};
 
 static int put_class(const struct vit_profile *p, const struct layout *l, struct vit_sink *sink,
                      const struct vit_group *group)
@@ -267,6 +272,7 @@ static int put_class(const struct vit_profile *p, const struct layout *l, struct
         struct vit_cell bytes = value_of(p, l->what[i], group->bytes);
         struct vit_cell row[N_CLASS] = {
             vit_text(group->name),
+            vit_text(group->pass),
             vit_text(l->what[i]->heading),
             vit_text(vit_tier_name(figure->tier)),
             vit_text(vit_scope_name(figure->scope)),

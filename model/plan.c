@@ -204,6 +204,11 @@ void vit_plan_close(struct vit_plan *plan)
     *plan = (struct vit_plan){0};
 }
 
+size_t vit_plan_kept_bytes(const struct vit_plan *plan)
+{
+    return plan->n_step > plan->n_forward ? plan->step[plan->n_forward - 1].live_bytes : 0;
+}
+
 struct vit_cost vit_plan_cost(const struct vit_plan *plan)
 {
     struct vit_cost sum = {0};

@@ -71,5 +71,8 @@ struct vit_plan {
 int vit_plan_build(struct vit_plan *plan, struct vit_graph *graph, struct vit_plan_options options);
 void vit_plan_close(struct vit_plan *plan);
 
-/* Sum over the forward steps. */
+/* Activations that wait for the way back when the forward ends: all that is alive at its last step. 0: no way back. */
+size_t vit_plan_kept_bytes(const struct vit_plan *plan);
+
+/* Sum over all steps. */
 struct vit_cost vit_plan_cost(const struct vit_plan *plan);

@@ -127,6 +127,34 @@ static void test_profile_tables_close(void **state)
     vit_csv_close(summary);
 }
 
+/* A training step: both passes of every class, what is computed again, and all of it adds up. */
+static void test_profile_tells_the_passes_of_a_training_step(void **state)
+{
+    (void)state;
+    int pass, n[3] = {0};
+    program_start(
+        &run,
+        "profile efficientvit_nano --train --recompute relu --probes wall_time --batch 2 --warmup 0 --min-time "
+        "0 --repeat 1 --out %s/train",
+        program_folder);
+    assert_int_equal(run.exit_code, 0);
+    assert_non_null(strstr(run.output, "x the forward), computed again"));
+    struct vit_csv *classes = table("train/classes.csv"), *summary = table("train/summary.csv");
+    assert_close(sum(classes, "share_pct"), 100, 1e-9);
+    assert_close(sum(classes, "operators"), (double)vit_csv_rows(summary), 0);
+    assert_ok(vit_csv_find(summary, "pass", &pass));
+    for (int64_t row = 0; row < vit_csv_rows(summary); row++) {
+        static const char *const name[3] = {"forward", "backward", "again"};
+        for (int i = 0; i < 3; i++)
+            n[i] += strcmp(vit_csv_text(summary, row, pass), name[i]) == 0;
+    }
+    assert_int_equal(n[0] + n[1] + n[2], vit_csv_rows(summary));
+    assert_int_equal(n[0], n[1]); /* every operator of this model has a way back */
+    assert_true(n[2] > 0 && n[2] < n[0]);
+    vit_csv_close(classes);
+    vit_csv_close(summary);
+}
+
 /* Each column after "repeat" is described in run.json, in order; absent ones are empty in every row and say why. */
 static void test_profile_columns_have_sources_or_reasons(void **state)
 {
@@ -196,6 +224,7 @@ int main(void)
         cmocka_unit_test(test_profile_prints_and_leaves_a_complete_folder),
         cmocka_unit_test(test_profile_has_a_row_per_step_and_repeat),
         cmocka_unit_test(test_profile_tables_close),
+        cmocka_unit_test(test_profile_tells_the_passes_of_a_training_step),
         cmocka_unit_test(test_profile_columns_have_sources_or_reasons),
         cmocka_unit_test(test_profile_run_tells_what_was_run),
         cmocka_unit_test(test_profile_prints_csv_and_json_that_parse),

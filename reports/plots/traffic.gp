@@ -2,11 +2,14 @@
 # traffic.gp - bytes by class of operators, one bar per source; simulated bars are hatched, measured and touched ones
 # solid, and the compulsory bytes are a line across the bars of a class.
 # data: CSV, one row per class and source, classes from the top in file order: class, figure, tier, bytes,
-# compulsory_bytes, ratio; rows without a ratio are left out. Optional: height, title, subtitle.
+# compulsory_bytes, ratio; rows without a ratio are left out. Optional: height, title, subtitle;
+# passes: 1 where data has the column pass, whose rows other than "forward" are called after it too.
 width = 860
 if (!exists("height")) height = 560
 load palette
-stats data using (see(stringcolumn("class"))) nooutput
+if (!exists("passes")) passes = 0
+class_name(unused) = passes && stringcolumn("pass") ne "forward" ? stringcolumn("class")."/".stringcolumn("pass") : stringcolumn("class")
+stats data using (see(class_name(0))) nooutput
 classes = names
 names = ""
 stats data using (column("ratio") >= 0 ? see(stringcolumn("figure")) : 0) nooutput
@@ -23,18 +26,18 @@ most = B_max > C_max ? B_max : C_max
 unit = most >= 1e9 ? 1e9 : most >= 1e6 ? 1e6 : 1e3
 unit_name = most >= 1e9 ? "GB" : most >= 1e6 ? "MB" : "kB"
 
-set lmargin 14
+set lmargin passes ? 22 : 14
 set rmargin 9
 set bmargin 5.5 + 1.3 * n_figure
 set yrange [-(n_class * (n_figure + 1)) + 1.2 : 0.8]
 set xrange [0 : 1.12 * most / unit]
-set xlabel sprintf("bytes of one forward (%s)", unit_name)
+set xlabel sprintf("bytes of one run (%s)", unit_name)
 unset grid
 set grid xtics linetype 1 linecolor rgb "#E3E3E3" linewidth 0.6
 set border 1
 set ytics scale 0 ()
 set for [c = 1:n_class] ytics add (word(classes, c) middle(c))
-set key at screen 0.16,screen 0.005 left bottom reverse Left vertical maxrows n_figure + 1 samplen 2 spacing 1.25
+set key at screen passes ? 0.22 : 0.16,screen 0.005 left bottom reverse Left vertical maxrows n_figure + 1 samplen 2 spacing 1.25
 
 # Figures of one source share a colour family; hatching marks a model's numbers.
 color(f) = strstrt(f, "[SIM callgrind]") ? 0x56B4E9 : strstrt(f, "cold") == 1 ? 0x0072B2 : \
@@ -43,7 +46,7 @@ color(f) = strstrt(f, "[SIM callgrind]") ? 0x56B4E9 : strstrt(f, "cold") == 1 ? 
 pattern(f) = strstrt(f, "chained") == 1 ? 5 : 4
 simulated(f) = strstrt(f, "[SIM") > 0
 bytes_of(f) = stringcolumn("figure") eq f && column("bytes") >= 0 ? column("bytes") / unit : NaN
-at(f) = row(stringcolumn("class"), f)
+at(f) = row(class_name(0), f)
 ratio(f) = column("compulsory_bytes") > 0 && bytes_of(f) >= 0 ? \
            sprintf("%.2f x", column("bytes") / column("compulsory_bytes")) : ""
 # The ratio stands behind its bar, or behind the line where that would cross it.
@@ -56,7 +59,7 @@ plot for [i = 1:n_figure] f = word(figures, i) data \
      for [i = 1:n_figure] f = word(figures, i) data \
          using (solid(f, bytes_of(f)) / 2):(at(f)):(0):(bytes_of(f)):(at(f) - 0.4):(at(f) + 0.4) with boxxyerror \
          fillstyle solid 1.0 linecolor rgb color(f) title (simulated(f) ? "" : f), \
-     data using (column("ratio") >= 0 ? column("compulsory_bytes") / unit : NaN):(row(stringcolumn("class"), stringcolumn("figure")) - 0.5):(0):(1) \
+     data using (column("ratio") >= 0 ? column("compulsory_bytes") / unit : NaN):(row(class_name(0), stringcolumn("figure")) - 0.5):(0):(1) \
          with vectors nohead linewidth 2 linecolor rgb "#1A1A1A" notitle, \
      NaN with lines linewidth 2 linecolor rgb "#1A1A1A" title "compulsory [MIN]", \
      for [i = 1:n_figure] f = word(figures, i) data \
