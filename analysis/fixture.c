@@ -114,6 +114,11 @@ const char *vit_fixture_name(const struct cJSON *member)
     return member->string ? member->string : "";
 }
 
+const char *vit_fixture_string(const struct cJSON *item)
+{
+    return cJSON_IsString(item) ? item->valuestring : "";
+}
+
 static void note(struct vit_tally *tally, double deviation, const char *where, va_list arguments)
 {
     bool outside = !(deviation <= tally->tolerance); /* NaN is outside */

@@ -23,6 +23,7 @@ int64_t vit_fixture_integer(const struct cJSON *object, const char *name);  /* -
 int vit_fixture_length(const struct cJSON *array);                          /* 0 if absent */
 double vit_fixture_value(const struct cJSON *number);                       /* NaN if it is no number */
 const char *vit_fixture_name(const struct cJSON *member);                   /* its key */
+const char *vit_fixture_string(const struct cJSON *item);                   /* "" if it is no text */
 
 /* The comparisons of one kind of record ("logits", "taps", ...). */
 struct vit_tally {

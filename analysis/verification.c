@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* verification.c - what the kinds of fixtures share, and the small kinds: counts, weights_file, adamw. */
+/* verification.c - what the kinds of fixtures share, and the small kinds: counts, weights_file. */
 #include "analysis/verification.h"
 
 #include "model/base/status.h"
@@ -235,11 +235,5 @@ int vit_verify_weights_file(struct vit_verification *v)
                             vit_fixture_member(v->root, "logits"), instance.graph.logits,
                             sqrt(squares / (double)vit_numel(instance.graph.logits)));
     vit_instance_close(&instance);
-    return VIT_OK;
-}
-
-int vit_verify_adamw(struct vit_verification *v)
-{
-    vit_verification_skip(v, "adamw", vit_fixture_member(v->root, "runs"), "training is not part of this version");
     return VIT_OK;
 }
