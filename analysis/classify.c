@@ -134,7 +134,9 @@ static int run(const struct vit_options *options)
     int status = options->n_argument ? VIT_OK : vit_recognise(options->weights, &found);
     if (status != VIT_OK)
         return status;
-    const char *model = options->n_argument ? options->argument[0] : found.model->name;
+    const struct vit_model_def *model = options->n_argument ? vit_model_find(options->argument[0]) : found.model;
+    if (!model)
+        return VIT_EINVAL;
     struct vit_instance instance;
     struct vit_instance_options o = {.model = {.img = options->img,
                                                .classes = options->classes ? options->classes : found.classes,
@@ -143,7 +145,7 @@ static int run(const struct vit_options *options)
                                      .kernel = options->kernel,
                                      .weights = options->weights,
                                      .seed = options->seed};
-    status = vit_instance_open(&instance, model, &o);
+    status = vit_instance_open_model(&instance, model, &o);
     if (status != VIT_OK)
         return status;
     status = classify(&instance, options);

@@ -3,15 +3,18 @@
 
 #include "model/base/status.h"
 #include "model/base/text.h"
+#include "reports/number.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum type { INTEGER, SEED, SECONDS, TEXT, FLAG };
+enum type { INTEGER, SEED, NUMBER, TEXT, FLAG };
 
 #define AT(field) offsetof(struct vit_options, field)
 
@@ -38,9 +41,9 @@ static const struct vit_option_def table[] = {
     {"weights", "FILE", "safetensors weights; where not needed, without it they are generated from --seed", TEXT,
      AT(weights), 0, 0},
     {"seed", "N", "seed of generated weights and input (default 1)", SEED, AT(seed), 0, 0},
-    {"warmup", "SECONDS", "time to warm up before measuring (default 0.5; throughput: its protocol's)", SECONDS,
+    {"warmup", "SECONDS", "time to warm up before measuring (default 0.5; throughput: its protocol's)", NUMBER,
      AT(warmup_s), 0, 3600},
-    {"min-time", "SECONDS", "least time to measure (default 1; throughput: its protocol's)", SECONDS, AT(min_time_s), 0,
+    {"min-time", "SECONDS", "least time to measure (default 1; throughput: its protocol's)", NUMBER, AT(min_time_s), 0,
      86400},
     {"repeat", "N", "least number of measured runs (default 10)", INTEGER, AT(repeat), 1, 100000},
     {"probes", "LIST", "comma-separated probes (see the text below)", TEXT, AT(probes), 0, 0},
@@ -56,11 +59,52 @@ static const struct vit_option_def table[] = {
     {"labels", "FILE", "class names, one a line", TEXT, AT(labels), 0, 0},
     {"top", "N", "classes to print for an image (default 5)", INTEGER, AT(top), 1, 1000},
     {"protocol", "NAME", "paper (10 s warm-up, 60 s) or quick (default: 0.5 s, 2 s)", TEXT, AT(protocol), 0, 0},
+    {"epochs", "N", "passes over the training images", INTEGER, AT(epochs), 1, 1000000},
+    {"accumulate", "N", "batches whose gradients make one step together", INTEGER, AT(accumulate), 1, 65536},
+    {"recipe", "NAME", "settings that single options override; list shows all with their sources", TEXT, AT(recipe), 0,
+     0},
+    {"val", "SPEC", "images to test on after each epoch; none: no test", TEXT, AT(val), 0, 0},
+    {"set", "TEXT", "numbers of the variant: \"embed_dim=64,128,192 depth=1,2,3\" (see `vitscope help config`)", TEXT,
+     AT(set), 0, 0},
+    {"optimizer", "NAME", "adamw or sgd", TEXT, AT(optimizer), 0, 0},
+    {"lr", "X[/N]", "peak learning rate; 1e-3/512: for 512 images a step, growing with them", TEXT, AT(lr), 0, 0},
+    {"weight-decay", "X", "decoupled weight decay", NUMBER, AT(weight_decay), 0, 1000},
+    {"momentum", "X", "of sgd", NUMBER, AT(momentum), 0, 1},
+    {"schedule", "NAME",
+     "of the learning rate: cosine, linear, constant; cosine:epoch changes with epochs, not with steps", TEXT,
+     AT(schedule), 0, 0},
+    {"warmup-epochs", "N", "epochs in which the learning rate rises from --warmup-lr", INTEGER, AT(warmup_epochs), 0,
+     1e6},
+    {"cooldown-epochs", "N", "epochs at --min-lr after the schedule", INTEGER, AT(cooldown_epochs), 0, 1e6},
+    {"warmup-lr", "X", "learning rate of the first step", NUMBER, AT(warmup_lr), 0, 1000},
+    {"min-lr", "X", "learning rate at the end of the schedule", NUMBER, AT(min_lr), 0, 1000},
+    {"smoothing", "X", "share of a target spread over all classes", NUMBER, AT(smoothing), 0, 1},
+    {"mixup", "X", "alpha of mixup; 0: none", NUMBER, AT(mixup), 0, 1000},
+    {"cutmix", "X", "alpha of cutmix; 0: none", NUMBER, AT(cutmix), 0, 1000},
+    {"augment", "TEXT", "random changes of training images: a set, then changes of it (see the text below)", TEXT,
+     AT(augment), 0, 0},
+    {"repeats", "N", "times that an image stands in a row in the order of training, changed anew", INTEGER, AT(repeats),
+     1, 64},
+    {"crop", "X", "share of the resized side that is kept, in evaluation", NUMBER, AT(crop), 0.05, 1},
+    {"ema", "X", "decay of the averaged weights; 0: none", NUMBER, AT(ema), 0, 1},
+    {"clip", "TEXT", "bounds of gradients: agc:X, norm:X, value:X or none", TEXT, AT(clip), 0, 0},
+    {"distill", "NAME", "soft or hard, from the teacher of --distill-from", TEXT, AT(distill), 0, 0},
+    {"distill-from", "FILE", "weights of the teacher", TEXT, AT(distill_from), 0, 0},
+    {"alpha", "X", "share of the teacher in the loss", NUMBER, AT(alpha), 0, 1},
+    {"tau", "X", "temperature of soft distillation", NUMBER, AT(tau), 1e-3, 1000},
+    {"freeze", "NAME", "what stays as it was loaded: none, backbone (all but the head)", TEXT, AT(freeze), 0, 0},
+    {"workers", "N", "threads that read and augment images", INTEGER, AT(workers), 1, 1024},
+    {"max-steps", "N", "stop after this step; the same command with more goes on", INTEGER, AT(max_steps), 1, 1e9},
+    {"time-budget", "SECONDS", "stop after this time; the same command goes on", NUMBER, AT(time_budget_s), 0, 1e9},
+    {"checkpoint-every", "N", "steps between checkpoints, besides those at the end of each epoch", INTEGER,
+     AT(checkpoint_every), 1, 1e9},
+    {"strict", NULL, "stop at an image that cannot be read", FLAG, AT(strict), 0, 0},
     {"help", NULL, "this text", FLAG, AT(help), 0, 0},
 };
 
 /* Paths are at most 4095 bytes; results have names of their own below --out. */
 enum { N_OPTIONS = sizeof table / sizeof table[0], LONGEST_TEXT = 3900 };
+_Static_assert((int)N_OPTIONS <= (int)VIT_MAX_OPTIONS, "options.h: given has a place for every option");
 
 static const struct vit_option_def *find(const char *takes, const char *name, size_t length)
 {
@@ -75,11 +119,11 @@ static int set_number(void *field, const struct vit_option_def *def, const char 
     char *end;
     errno = 0;
     double number = strtod(value, &end);
-    bool whole = def->type == SECONDS || number == floor(number);
+    bool whole = def->type == NUMBER || number == floor(number);
     if (end == value || *end || errno || !isfinite(number) || !whole || number < def->least || number > def->most)
         return vit_fail(VIT_EINVAL, "--%s %s: takes a%s number from %.10g to %.10g", def->name, value,
-                        def->type == SECONDS ? "" : " whole", def->least, def->most);
-    if (def->type == SECONDS)
+                        def->type == NUMBER ? "" : " whole", def->least, def->most);
+    if (def->type == NUMBER)
         *(double *)field = number;
     else
         *(int *)field = (int)number;
@@ -127,6 +171,7 @@ static int parse_option(struct vit_options *options, const char *takes, char *co
     int status = set(options, def, !def->argument ? "" : equal ? equal + 1 : argv[1]);
     if (status != VIT_OK)
         return status;
+    options->given[def - table] = true;
     return def->argument && !equal ? 2 : 1;
 }
 
@@ -154,6 +199,43 @@ int vit_options_parse(struct vit_options *options, const char *takes, int argc, 
         }
     }
     return VIT_OK;
+}
+
+int vit_options_default(struct vit_options *options, const char *name, const char *value)
+{
+    const struct vit_option_def *def = find(name, name, strlen(name));
+    if (!def)
+        return vit_fail(VIT_EINVAL, "there is no option --%s", name);
+    if (options->given[def - table])
+        return VIT_OK;
+    options->given[def - table] = true;
+    return set(options, def, value);
+}
+
+void vit_options_text(char text[VIT_OPTION_TEXT], const struct vit_options *options, const char *name)
+{
+    const struct vit_option_def *def = find(name, name, strlen(name));
+    assert(def);
+    const void *field = (const char *)options + def->offset;
+    text[0] = '\0';
+    if (!options->given[def - table])
+        return;
+    switch (def->type) {
+    case FLAG:
+        snprintf(text, VIT_OPTION_TEXT, "yes");
+        return;
+    case TEXT:
+        snprintf(text, VIT_OPTION_TEXT, "%s", *(const char *const *)field);
+        return;
+    case SEED:
+        snprintf(text, VIT_OPTION_TEXT, "%" PRIu64, *(const uint64_t *)field);
+        return;
+    case NUMBER:
+        vit_number_exact(text, *(const double *)field);
+        return;
+    default:
+        snprintf(text, VIT_OPTION_TEXT, "%d", *(const int *)field);
+    }
 }
 
 void vit_options_print(FILE *file, const char *takes)

@@ -5,6 +5,7 @@
 #include "model/weights/names.h"
 #include "model/weights/safetensors.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,6 +112,43 @@ static struct named *name_tensors(const struct vit_safetensors *file)
     return named;
 }
 
+static const char *text_of(const struct vit_safetensors *file, const char *key)
+{
+    for (int i = 0; i < file->n_metadata; i++)
+        if (strcmp(file->metadata[i].key, key) == 0)
+            return file->metadata[i].value;
+    return NULL;
+}
+
+/* Any variant of the family, to be changed by the file's settings. */
+static const struct vit_model_def *any_of(const struct vit_model_family *family)
+{
+    for (int i = 0; i < vit_n_models; i++)
+        if (vit_models[i].family == family)
+            return &vit_models[i];
+    return NULL;
+}
+
+static int read_own(const struct vit_safetensors *file, const char *config, struct vit_recognised *result)
+{
+    const char *name = text_of(file, "vitscope.model"), *crop = text_of(file, "vitscope.crop");
+    const char *family_name = text_of(file, "vitscope.family");
+    const struct vit_model_family *family = vit_model_family_find(family_name ? family_name : "");
+    if (!family)
+        return vit_fail_in(VIT_EFORMAT, "%s: vitscope.family", file->name);
+    result->own = *any_of(family);
+    if (vit_config_set(&result->own.config, family->name, config) != VIT_OK)
+        return vit_fail_in(VIT_EFORMAT, "%s: vitscope.config", file->name);
+    snprintf(result->name, sizeof result->name, "%s", name ? name : family->name);
+    const double share = crop ? strtod(crop, NULL) : 1;
+    result->own.name = result->name;
+    result->own.timm = NULL;
+    result->own.crop_percentage = share > 0 && share <= 1 ? share : 1;
+    result->model = &result->own;
+    result->classes = result->own.config.classes;
+    return VIT_OK;
+}
+
 int vit_recognise(const char *path, struct vit_recognised *result)
 {
     struct vit_safetensors file;
@@ -118,6 +156,12 @@ int vit_recognise(const char *path, struct vit_recognised *result)
     int status = vit_safetensors_open(&file, path);
     if (status != VIT_OK)
         return status;
+    const char *config = text_of(&file, "vitscope.config");
+    if (config) {
+        status = read_own(&file, config, result);
+        vit_safetensors_close(&file);
+        return status;
+    }
     struct named *named = name_tensors(&file);
     if (!named)
         status = vit_fail(VIT_ENOMEM, "out of memory: %d tensors of %s", file.n_entry, path);
@@ -133,7 +177,8 @@ int vit_recognise(const char *path, struct vit_recognised *result)
             break;
         if (fits(&graph, named, (size_t)file.n_entry, &classes) && graph.n_tensor > most) {
             most = graph.n_tensor;
-            *result = (struct vit_recognised){&vit_models[i], classes};
+            result->model = &vit_models[i];
+            result->classes = classes;
         }
         vit_graph_close(&graph);
     }

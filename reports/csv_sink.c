@@ -13,6 +13,8 @@
 static int open_csv(struct vit_sink *sink)
 {
     const struct vit_schema *schema = sink->schema;
+    if (sink->target.continued)
+        return VIT_OK;
     for (int i = 0; i < schema->n_columns; i++)
         fprintf(sink->file, "%s%s", i ? "," : "", schema->column[i].name);
     fputc('\n', sink->file);

@@ -3,6 +3,7 @@
 #include "reports/progress.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <unistd.h>
 
 #include "model/base/clock.h"
@@ -34,13 +35,24 @@ void vit_progress_text(char *text, size_t size, const struct vit_progress *progr
 {
     double share = (double)state.done / (double)progress->total;
     int percent = (int)(share * 100);
+    const char *gap = *progress->note ? "  " : "";
     if (state.done <= 0 || state.done >= progress->total) {
-        snprintf(text, size, "%s  %d %%", progress->label, percent);
+        snprintf(text, size, "%s%s%s  %d %%", progress->label, gap, progress->note, percent);
         return;
     }
     char left[48];
     print_time_left(left, sizeof left, (int64_t)((double)state.elapsed_ns * (1 / share - 1) / 1e9 + 0.5));
-    snprintf(text, size, "%s  %d %%  %s left", progress->label, percent, left);
+    snprintf(text, size, "%s%s%s  %d %%  %s left", progress->label, gap, progress->note, percent, left);
+}
+
+void vit_progress_note(struct vit_progress *progress, const char *format, ...)
+{
+    va_list arguments;
+    if (!progress->stream)
+        return;
+    va_start(arguments, format);
+    vsnprintf(progress->note, sizeof progress->note, format, arguments);
+    va_end(arguments);
 }
 
 void vit_progress_update(struct vit_progress *progress, int64_t done)
@@ -49,17 +61,22 @@ void vit_progress_update(struct vit_progress *progress, int64_t done)
     if (!progress->stream || (progress->drawn_ns && now - progress->drawn_ns < drawing_interval_ns))
         return;
     progress->drawn_ns = now;
-    char text[160];
+    char text[224];
     vit_progress_text(text, sizeof text, progress, (struct vit_progress_state){done, now - progress->start_ns});
     fprintf(progress->stream, "%s%s", clear_line, text);
     fflush(progress->stream);
 }
 
-void vit_progress_close(struct vit_progress *progress)
+void vit_progress_hide(struct vit_progress *progress)
 {
     if (progress->stream && progress->drawn_ns) {
         fputs(clear_line, progress->stream);
         fflush(progress->stream);
     }
+}
+
+void vit_progress_close(struct vit_progress *progress)
+{
+    vit_progress_hide(progress);
     progress->stream = NULL;
 }

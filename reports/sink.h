@@ -27,6 +27,7 @@ struct vit_sink_target {
     int width;        /* columns of the terminal; 0: no limit */
     bool utf8;        /* whether the reader's terminal can show more than ASCII */
     const char *bar;  /* column drawn as a bar as well, or NULL */
+    bool continued;   /* CSV: the stream has its heading already */
 };
 
 struct vit_sink {

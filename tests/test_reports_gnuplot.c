@@ -33,13 +33,18 @@ static int remove_folder(void **state)
 
 /* Rows as the analyses write them; gnuplot must find the columns by name, whatever their order. */
 static const struct vit_column columns[] = {
-    {"gflop_per_s", VIT_REAL, "", ""}, {"model", VIT_TEXT, "", ""},
-    {"source", VIT_TEXT, "", ""},      {"operator_class", VIT_TEXT, "", ""},
-    {"class", VIT_TEXT, "", ""},       {"block", VIT_TEXT, "", ""},
-    {"time_ns", VIT_REAL, "", ""},     {"share_pct", VIT_REAL, "", ""},
-    {"memory_bound", VIT_INT, "", ""}, {"intensity_flop_per_byte", VIT_REAL, "", ""},
+    {"gflop_per_s", VIT_REAL, "", ""},    {"model", VIT_TEXT, "", ""},
+    {"source", VIT_TEXT, "", ""},         {"operator_class", VIT_TEXT, "", ""},
+    {"class", VIT_TEXT, "", ""},          {"block", VIT_TEXT, "", ""},
+    {"time_ns", VIT_REAL, "", ""},        {"share_pct", VIT_REAL, "", ""},
+    {"memory_bound", VIT_INT, "", ""},    {"intensity_flop_per_byte", VIT_REAL, "", ""},
+    {"epoch", VIT_INT, "", ""},           {"train_loss", VIT_REAL, "", ""},
+    {"val_loss", VIT_REAL, "", ""},       {"top1_pct", VIT_REAL, "", ""},
+    {"ema_top1_pct", VIT_REAL, "", ""},   {"label", VIT_INT, "", ""},
+    {"label_name", VIT_TEXT, "", ""},     {"predicted", VIT_INT, "", ""},
+    {"predicted_name", VIT_TEXT, "", ""},
 };
-static const struct vit_schema schema = {"sample", 1, 10, columns};
+static const struct vit_schema schema = {"sample", 1, sizeof columns / sizeof columns[0], columns};
 
 static void write_rows(const char *path)
 {
@@ -53,10 +58,13 @@ static void write_rows(const char *path)
         bool arithmetic = i != 1;
         assert_ok(vit_sink_write(
             &sink,
-            (struct vit_cell[]){arithmetic ? vit_real_cell(40.0 + i) : vit_absent(), vit_text("DeiT-T"),
-                                vit_text("here"), vit_text(operator_classes[i]), vit_text(classes[i]),
-                                vit_text(i ? "s1.b0" : "embed"), vit_real_cell(1e6 * (i + 1)), vit_real_cell(100.0 / 3),
-                                vit_int(i == 1), arithmetic ? vit_real_cell(0.5 + 10 * i) : vit_absent()}));
+            (struct vit_cell[]){
+                arithmetic ? vit_real_cell(40.0 + i) : vit_absent(), vit_text("DeiT-T"), vit_text("here"),
+                vit_text(operator_classes[i]), vit_text(classes[i]), vit_text(i ? "s1.b0" : "embed"),
+                vit_real_cell(1e6 * (i + 1)), vit_real_cell(100.0 / 3), vit_int(i == 1),
+                arithmetic ? vit_real_cell(0.5 + 10 * i) : vit_absent(), vit_int(i + 1), vit_real_cell(3.0 / (i + 1)),
+                arithmetic ? vit_real_cell(2.0 / (i + 1)) : vit_absent(), vit_real_cell(30.0 * (i + 1)), vit_absent(),
+                vit_int(i / 2), vit_text(i ? "Trouser" : NULL), vit_int(i % 2), vit_text("T-shirt/top")}));
     }
     assert_ok(vit_sink_close(&sink));
 }
@@ -86,7 +94,8 @@ static void need_gnuplot(void)
 static void test_gnuplot_draws_every_figure_under_awkward_names(void **state)
 {
     (void)state;
-    static const char *const figures[] = {"class_share", "block_time", "roofline", "memory_bound"};
+    static const char *const figures[] = {"class_share",  "block_time",      "roofline",
+                                          "memory_bound", "learning_curves", "confusion"};
     need_gnuplot();
     char *script[4]; /* absolute: the folder changes */
     for (int i = 0; i < 4; i++) {

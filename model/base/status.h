@@ -3,14 +3,16 @@
  * Fallible functions return a status; VIT_OK is 0, failures are negative. Only main() prints and exits. */
 #pragma once
 
-#define VIT_STATUS_LIST(X)               \
-    X(OK, 0, "ok")                       \
-    X(EINVAL, -1, "invalid argument")    \
-    X(ENOMEM, -2, "out of memory")       \
-    X(ENOTSUP, -3, "not supported here") \
-    X(EIO, -4, "input/output error")     \
-    X(EFORMAT, -5, "malformed file")     \
-    X(EMISMATCH, -6, "outside tolerance")
+#define VIT_STATUS_LIST(X)                   \
+    X(OK, 0, "ok")                           \
+    X(EINVAL, -1, "invalid argument")        \
+    X(ENOMEM, -2, "out of memory")           \
+    X(ENOTSUP, -3, "not supported here")     \
+    X(EIO, -4, "input/output error")         \
+    X(EFORMAT, -5, "malformed file")         \
+    X(EMISMATCH, -6, "outside tolerance")    \
+    X(ENOTFINITE, -7, "not a finite number") \
+    X(ESTOPPED, -8, "stopped")
 
 enum vit_status {
 #define X(id, value, text) VIT_##id = value,
