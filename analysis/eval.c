@@ -32,6 +32,17 @@ static const struct vit_column columns[] = {
 enum { N_COLUMNS = sizeof columns / sizeof columns[0] };
 static const struct vit_schema schema = {"eval", 1, N_COLUMNS, columns};
 
+/* What readers get of a class. */
+static const struct vit_column class_columns[] = {
+    {"class", VIT_INT, "", "index of the class"},
+    {"name", VIT_TEXT, "", "of the class"},
+    {"images", VIT_INT, "", "images that were read"},
+    {"recognised_pct", VIT_REAL, "%", "share of them whose label is the likeliest class"},
+    {"precision_pct", VIT_REAL, "%", "share of right ones among the images for which the class is the likeliest"},
+};
+static const struct vit_schema class_schema = {"classes", 1, sizeof class_columns / sizeof class_columns[0],
+                                               class_columns};
+
 static const struct vit_column confusion_columns[] = {
     {"label", VIT_INT, "", "class of the images"},
     {"label_name", VIT_TEXT, "", "its name, where the data has names"},
@@ -119,6 +130,20 @@ static int put_rows(const struct report *r, struct vit_sink *sink)
     for (int class = 0; class < r->data.classes && status == VIT_OK; class ++)
         if (of_label(e, class))
             status = put_class(r, sink, class);
+    return status;
+}
+
+static int put_class_rows(const struct report *r, struct vit_sink *sink)
+{
+    const struct vit_evaluation *e = &r->evaluation;
+    int status = VIT_OK;
+    for (int class = 0; class < r->data.classes && status == VIT_OK; class ++) {
+        const int64_t images = of_label(e, class), right = e->confusion[(int64_t) class * e->classes + class];
+        const struct vit_cell row[] = {vit_int(class), vit_text(class_name(r, class)), vit_int(images),
+                                       share(right, images), share(right, of_prediction(e, class))};
+        if (images)
+            status = vit_sink_write(sink, row);
+    }
     return status;
 }
 
@@ -239,6 +264,24 @@ static int open_loader(struct report *r)
     return status == VIT_OK ? vit_evaluation_open(&r->evaluation, classes) : status;
 }
 
+static int print(const struct report *r)
+{
+    const struct vit_evaluation *e = &r->evaluation;
+    const double images = (double)e->images;
+    const bool table = vit_output_is_table(r->options);
+    struct vit_sink sink;
+    if (table)
+        printf("%s with %s on %" PRId64 " images of %s, %d x %d:\n"
+               "top-1 %.2f %%, top-5 %.2f %%, cross entropy %.4f; %.0f images/s\n",
+               r->model, r->options->weights, e->images, r->options->data, (int)r->instance.graph.input->dim[2],
+               (int)r->instance.graph.input->dim[2], 100 * (double)e->first / images, 100 * (double)e->five / images,
+               e->loss / images, (images + (double)e->broken) / e->seconds);
+    if (table && e->broken)
+        printf("%" PRId64 " images cannot be read; the first: %s\n", e->broken, vit_loader_broken(r->loader, 0));
+    int status = vit_output_open(&sink, r->options, table ? &class_schema : &schema, NULL);
+    return status == VIT_OK ? finish(&sink, table ? put_class_rows(r, &sink) : put_rows(r, &sink)) : status;
+}
+
 static int evaluate(struct report *r)
 {
     int status = vit_dataset_open(&r->data, r->options->data);
@@ -252,10 +295,7 @@ static int evaluate(struct report *r)
         status = vit_fail(VIT_EIO, "--data %s: none of its images can be read", r->options->data);
     if (status != VIT_OK)
         return status;
-    struct vit_sink sink;
-    status = vit_output_open(&sink, r->options, &schema, NULL);
-    if (status == VIT_OK)
-        status = finish(&sink, put_rows(r, &sink));
+    status = print(r);
     return status == VIT_OK && r->options->out ? write_folder(r) : status;
 }
 

@@ -125,10 +125,10 @@ static int open_teacher(struct vit_training *t)
     const char *file = t->options->distill_from;
     if (!file)
         return VIT_OK;
-    int status = vit_recognise(file, &t->found);
-    if (status == VIT_OK && t->found.classes != t->data.classes)
+    int status = vit_recognise(file, &t->teacher_found);
+    if (status == VIT_OK && t->teacher_found.classes != t->data.classes)
         status = vit_fail(VIT_EINVAL, "--distill-from %s: the teacher knows %d classes, the data has %d", file,
-                          t->found.classes, t->data.classes);
+                          t->teacher_found.classes, t->data.classes);
     struct vit_instance_options o = {.model = {.batch = t->options->batch,
                                                .img = t->settings.model.config.img,
                                                .classes = t->data.classes,
@@ -136,7 +136,7 @@ static int open_teacher(struct vit_training *t)
                                      .threads = t->options->threads,
                                      .weights = file};
     if (status == VIT_OK)
-        status = vit_instance_open_model(&t->teacher, t->found.model, &o);
+        status = vit_instance_open_model(&t->teacher, t->teacher_found.model, &o);
     t->settings.trainer.teacher = &t->teacher.exec;
     return status == VIT_OK ? VIT_OK : vit_fail_in(status, "--distill-from");
 }
@@ -150,16 +150,64 @@ static void choose_folder(struct vit_training *t)
     uint64_t hash = 14695981039346656037U; /* FNV-1a: the same command has the same folder, so that it goes on */
     for (const char *c = t->text; *c; c++)
         hash = (hash ^ (unsigned char)*c) * 1099511628211U;
-    snprintf(t->folder, sizeof t->folder, "runs/%s-%s-%08" PRIx32, t->command, t->options->argument[0],
+    snprintf(t->folder, sizeof t->folder, "runs/%s-%s-%08" PRIx32, t->command, t->model->name,
              (uint32_t)(hash ^ hash >> 32));
+}
+
+/* MODEL, or what the weights to begin with are of. */
+static int choose_model(struct vit_training *t)
+{
+    const struct vit_options *o = t->options;
+    int status = o->n_argument ? VIT_OK : vit_recognise(o->weights, &t->start);
+    if (status != VIT_OK)
+        return status;
+    t->model = o->n_argument ? vit_model_find(o->argument[0]) : t->start.model;
+    return t->model ? VIT_OK : VIT_EINVAL;
+}
+
+static bool is_frozen(const char *freeze, const char *parameter)
+{
+    const size_t length = strcspn(freeze, ",");
+    if (strncmp(freeze, "backbone", length) == 0 && length == strlen("backbone"))
+        return strncmp(parameter, "head", strlen("head")) != 0;
+    return strncmp(freeze, parameter, length) == 0;
+}
+
+/* Parameters that --freeze names do not move; running statistics do. */
+static int freeze(struct vit_training *t)
+{
+    const char *names = t->options->freeze;
+    const struct vit_optimizer *optimizer = &t->trainer.optimizer;
+    for (const char *name = names; strcmp(names, "none") != 0 && name; name = strchr(name, ',')) {
+        int frozen = 0;
+        name += *name == ',';
+        for (int i = 0; i < optimizer->parameters.n; i++)
+            if (is_frozen(name, optimizer->parameters.tensor[i]->name)) {
+                optimizer->lr_scale[i] = 0;
+                frozen++;
+            }
+        if (!frozen)
+            return vit_fail(VIT_EINVAL, "--freeze %s: no parameter of %s begins with %.*s", names, t->model->name,
+                            (int)strcspn(name, ","), name);
+    }
+    return VIT_OK;
+}
+
+/* The weights to begin with, where they are not random. */
+static int load_start(struct vit_training *t)
+{
+    if (!t->options->weights)
+        return VIT_OK;
+    int status = vit_weights_load_body(&t->trainer.graph, t->options->weights, &t->start_report);
+    return status == VIT_OK ? vit_trainer_restart_average(&t->trainer) : status;
 }
 
 static int open_training(struct vit_training *t)
 {
     int status = open_data(t);
     if (status == VIT_OK)
-        status = vit_training_settings_read(&t->settings, t->options, t->data.classes);
-    if (status == VIT_OK && !(t->text = vit_training_settings_text(t->options)))
+        status = vit_training_settings_read(&t->settings, t->options, t->model, t->data.classes);
+    if (status == VIT_OK && !(t->text = vit_training_settings_text(t->options, t->model->name)))
         status = vit_fail(VIT_ENOMEM, "out of memory: text of the settings");
     if (status != VIT_OK)
         return status;
@@ -175,6 +223,10 @@ static int open_training(struct vit_training *t)
         status = open_teacher(t);
     if (status == VIT_OK)
         status = vit_trainer_open(&t->trainer, &t->settings.model, &t->settings.trainer);
+    if (status == VIT_OK)
+        status = load_start(t);
+    if (status == VIT_OK)
+        status = freeze(t);
     return status == VIT_OK ? open_judge(t) : status;
 }
 
@@ -346,10 +398,13 @@ static int train(struct vit_training *t)
 {
     const char *reason = NULL;
     t->first_step = done_steps(t);
-    vit_progress_open(&t->progress, t->options->argument[0], total_steps(t) - t->first_step);
+    vit_progress_open(&t->progress, t->model->name, total_steps(t) - t->first_step);
     watch_signals(true);
     int status = run_steps(t, &reason);
     const bool stopped = reason && stopping;
+    if (status == VIT_ENOTFINITE)
+        status = vit_fail(status, "%s; a lower --lr or --clip norm:1 may help, %s/last.safetensors stays", vit_error(),
+                          t->folder);
     watch_signals(false);
     vit_progress_close(&t->progress);
     if (status == VIT_OK && !reason)
@@ -390,7 +445,9 @@ int vit_training_run(const struct vit_options *given, const char *command)
     struct vit_options options = *given;
     static struct vit_training t;
     t = (struct vit_training){.options = &options, .command = command, .best = -1, .begin_ns = vit_clock_ns()};
-    int status = vit_recipe_apply(&options, options.argument[0]);
+    int status = choose_model(&t);
+    if (status == VIT_OK)
+        status = vit_recipe_apply(&options, t.model->name);
     if (status == VIT_OK)
         status = choose_data(&options);
     if (status == VIT_OK)

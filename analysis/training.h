@@ -24,6 +24,7 @@ struct vit_training_epoch {
 struct vit_training {
     const struct vit_options *options; /* complete */
     const char *command;
+    const struct vit_model_def *model; /* before settings */
     struct vit_training_settings settings;
     char *text; /* of the settings */
     char folder[4000];
@@ -31,7 +32,8 @@ struct vit_training {
     struct vit_loader *loader, *val_loader;
     struct vit_trainer trainer;
     struct vit_instance judge, teacher; /* forwards: of the same network on val, and of the teacher; or not open */
-    struct vit_recognised found;        /* the teacher */
+    struct vit_recognised start, teacher_found; /* of weights to begin with, and of the teacher's */
+    struct vit_weights_report start_report;
     struct vit_evaluation evaluation;
     struct vit_csv_log metrics, epochs;
     char metrics_path[4096], epochs_path[4096];

@@ -178,7 +178,7 @@ static int draw(const struct vit_training *t)
         return VIT_OK;
     snprintf(data, sizeof data, "%s/epochs.csv", t->folder);
     snprintf(output, sizeof output, "%s/learning_curves", t->folder);
-    snprintf(title, sizeof title, "%s learns %.150s", o->argument[0], o->data);
+    snprintf(title, sizeof title, "%s learns %.150s", t->model->name, o->data);
     snprintf(subtitle, sizeof subtitle, "%d x %d, batch %d, %s, lr %s, seed %" PRIu64, t->settings.preprocess.size,
              t->settings.preprocess.size, o->batch * o->accumulate, o->optimizer, o->lr, o->seed);
     const struct vit_plot_variable variable[] = {
@@ -248,6 +248,9 @@ void vit_training_tell_begin(const struct vit_training *t)
            s->preprocess.size, t->data.classes, t->data.count, o->data);
     if (t->val.def)
         printf(", tested on %" PRId64 " of %s", t->val.count, o->val);
+    if (o->weights)
+        printf("\nbegins with %s: %d tensors, %d of them resized%s", o->weights, t->start_report.loaded,
+               t->start_report.resized, t->start_report.kept ? "; the head is new" : "");
     printf("\n%" PRId64 " epochs of %" PRId64 " steps of %.0f images, %s, learning rate %.3g, seed %" PRIu64
            ", %d thread%s; results in %s\n",
            vit_schedule_epochs(&s->schedule), t->steps, images_of_step(t), o->optimizer, s->schedule.lr, o->seed,

@@ -89,11 +89,9 @@ static int read_loss(struct vit_loss_options *loss, const struct vit_options *op
     return VIT_OK;
 }
 
-static int read_model(struct vit_training_settings *s, const struct vit_options *options, int classes)
+static int read_model(struct vit_training_settings *s, const struct vit_options *options,
+                      const struct vit_model_def *model, int classes)
 {
-    const struct vit_model_def *model = vit_model_find(options->argument[0]);
-    if (!model)
-        return VIT_EINVAL;
     s->model = *model;
     if (options->set && vit_config_set(&s->model.config, model->family->name, options->set) != VIT_OK)
         return vit_fail_in(VIT_EINVAL, "--set");
@@ -123,14 +121,15 @@ static int read_changes_of_images(struct vit_training_settings *s, const struct 
     return status;
 }
 
-int vit_training_settings_read(struct vit_training_settings *s, const struct vit_options *options, int classes)
+int vit_training_settings_read(struct vit_training_settings *s, const struct vit_options *options,
+                               const struct vit_model_def *model, int classes)
 {
     *s = (struct vit_training_settings){.trainer = {.model = {.batch = options->batch},
                                                     .threads = options->threads,
                                                     .seed = options->seed,
                                                     .accumulate = options->accumulate,
                                                     .ema = options->ema}};
-    int status = read_model(s, options, classes);
+    int status = read_model(s, options, model, classes);
     if (status == VIT_OK)
         status = read_changes_of_images(s, options);
     if (status == VIT_OK)
@@ -144,14 +143,14 @@ int vit_training_settings_read(struct vit_training_settings *s, const struct vit
     return status == VIT_OK ? read_loss(&s->trainer.loss, options) : status;
 }
 
-char *vit_training_settings_text(const struct vit_options *options)
+char *vit_training_settings_text(const struct vit_options *options, const char *model)
 {
     char *text = NULL;
     size_t size;
     FILE *file = open_memstream(&text, &size);
     if (!file)
         return NULL;
-    fprintf(file, "model=%s\n", options->argument[0]);
+    fprintf(file, "model=%s\n", model);
     for (size_t i = 0; i < sizeof deciding / sizeof deciding[0]; i++) {
         char value[VIT_OPTION_TEXT];
         vit_options_text(value, options, deciding[i]);

@@ -23,12 +23,13 @@ struct vit_training_settings {
     struct vit_mix mix;
 };
 
-/* Of options that are complete (analysis/recipe.h), for a model of the zoo and images of so many classes. VIT_EINVAL
- * names the option. */
-int vit_training_settings_read(struct vit_training_settings *settings, const struct vit_options *options, int classes);
+/* Of options that are complete (analysis/recipe.h), for a variant and images of so many classes. VIT_EINVAL names the
+ * option. */
+int vit_training_settings_read(struct vit_training_settings *settings, const struct vit_options *options,
+                               const struct vit_model_def *model, int classes);
 
 /* One line "NAME=VALUE" per option that decides what is learned; the caller frees it. NULL: memory ran out. */
-char *vit_training_settings_text(const struct vit_options *options);
+char *vit_training_settings_text(const struct vit_options *options, const char *model);
 
 /* VIT_EINVAL names the first option in which the texts differ: of the run in `folder`, and of this one. */
 int vit_training_settings_compare(const char *there, const char *here, const char *folder);

@@ -88,6 +88,14 @@ void vit_trainer_close(struct vit_trainer *t)
     *t = (struct vit_trainer){.sum = NULL};
 }
 
+int vit_trainer_restart_average(struct vit_trainer *t)
+{
+    if (t->options.ema <= 0)
+        return VIT_OK;
+    vit_ema_close(&t->ema);
+    return vit_ema_open(&t->ema, &t->exec, (struct vit_ema_options){.decay = t->options.ema});
+}
+
 static void ask_teacher(const struct vit_trainer *t, const struct vit_loader_batch *batch)
 {
     const struct vit_graph *teacher = t->options.teacher->plan->graph;
@@ -96,15 +104,16 @@ static void ask_teacher(const struct vit_trainer *t, const struct vit_loader_bat
     memcpy(t->graph.teacher->data, teacher->logits->data, vit_nbytes(t->graph.teacher));
 }
 
-/* "step 17: WHAT is nan; first in ...": step from 1, as metrics.csv has it. */
+/* "step 17: the loss is no number; ...": step from 1, as metrics.csv has it. */
 static int fail_not_finite(struct vit_trainer *t, const char *what, double value)
 {
     char where[VIT_NOT_FINITE_TEXT];
     const int64_t step = vit_trainer_steps(t) + 1;
+    const char *is = isnan(value) ? "no number" : "infinite";
     if (vit_not_finite_find(&t->exec, where))
-        return vit_fail(VIT_ENOTFINITE, "step %" PRId64 ": %s is %g; the first tensor that is not finite is %s", step,
-                        what, value, where);
-    return vit_fail(VIT_ENOTFINITE, "step %" PRId64 ": %s is %g, though every tensor is finite", step, what, value);
+        return vit_fail(VIT_ENOTFINITE, "step %" PRId64 ": %s is %s; the first tensor that is not finite is %s", step,
+                        what, is, where);
+    return vit_fail(VIT_ENOTFINITE, "step %" PRId64 ": %s is %s, though every tensor is finite", step, what, is);
 }
 
 static void add_to_sum(const struct vit_trainer *t)

@@ -47,7 +47,7 @@ int vit_trainer_open(struct vit_trainer *trainer, const struct vit_model_def *mo
 void vit_trainer_close(struct vit_trainer *trainer);
 
 /* After weights were loaded: the average begins anew with them. */
-void vit_trainer_restart_average(struct vit_trainer *trainer);
+int vit_trainer_restart_average(struct vit_trainer *trainer);
 
 /* Whether the next update needs more batches. */
 static inline bool vit_trainer_wants_more(const struct vit_trainer *trainer)

@@ -28,6 +28,7 @@ struct load {
     size_t n_candidate;
     const struct vit_tensor **target; /* by entry of the file; NULL: ignored */
     struct vit_digest *digest;        /* of what was read; NULL: not asked for */
+    bool any_head;                    /* tensors of the head need not fit */
     struct vit_weights_report report;
 };
 
@@ -160,11 +161,20 @@ static void note_dtype(struct vit_weights_report *report, enum vit_dtype dtype)
         report->dtype = "mixed";
 }
 
+static bool is_spared(const struct load *load, const char *name)
+{
+    return load->any_head && strncmp(name, "head", strlen("head")) == 0;
+}
+
 static void pair_tensor(struct load *load, const struct vit_tensor *tensor, struct vit_fit_report *fit)
 {
     struct candidate *candidate = find_candidate(load, tensor->name);
     char here[VIT_SHAPE_TEXT], there[VIT_SAFETENSORS_SHAPE_TEXT];
     vit_shape_text(tensor, here);
+    if (is_spared(load, tensor->name) && !(candidate && same_shape(tensor, candidate->entry))) {
+        load->report.kept++;
+        return;
+    }
     if (!candidate) {
         vit_fit_note(fit, VIT_FIT_MISSING, "%.120s %s", tensor->name, here);
         return;
@@ -198,7 +208,7 @@ static int pair_tensors(struct load *load)
     for (size_t i = 0; i < load->n_candidate; i++) {
         char shape[VIT_SAFETENSORS_SHAPE_TEXT];
         const struct vit_safetensors_entry *entry = load->candidate[i].entry;
-        if (!load->candidate[i].used)
+        if (!load->candidate[i].used && !is_spared(load, load->candidate[i].name))
             vit_fit_note(&fit, VIT_FIT_UNEXPECTED, "%.120s %s", entry->name, vit_safetensors_shape_text(entry, shape));
     }
     return vit_fit_status(&fit, load->file.name, load->graph->name);
@@ -260,9 +270,9 @@ static int fill_tensors(struct load *load)
     return status;
 }
 
-int vit_weights_load(struct vit_graph *graph, const char *path, struct vit_weights_report *report)
+static int load_weights(struct vit_graph *graph, const char *path, bool any_head, struct vit_weights_report *report)
 {
-    struct load load = {.graph = graph};
+    struct load load = {.graph = graph, .any_head = any_head};
     int status = vit_safetensors_open(&load.file, path);
     if (status)
         return status;
@@ -281,4 +291,14 @@ int vit_weights_load(struct vit_graph *graph, const char *path, struct vit_weigh
     free(load.candidate);
     vit_safetensors_close(&load.file);
     return status;
+}
+
+int vit_weights_load(struct vit_graph *graph, const char *path, struct vit_weights_report *report)
+{
+    return load_weights(graph, path, false, report);
+}
+
+int vit_weights_load_body(struct vit_graph *graph, const char *path, struct vit_weights_report *report)
+{
+    return load_weights(graph, path, true, report);
 }

@@ -17,6 +17,7 @@ struct vit_weights_report {
     int loaded;                  /* tensors of the graph, resized ones among them */
     int resized;                 /* position embeddings and bias tables of another input size */
     int ignored;                 /* counters and index tables of the file */
+    int kept;                    /* tensors of the head that stay as they are (vit_weights_load_body) */
     const char *naming;          /* "timm", "original EfficientViT release", "older Swin" */
     const char *dtype;           /* of the loaded tensors: "F32"; "mixed" when they differ */
     char sha256[VIT_SHA256_HEX]; /* of the whole file */
@@ -26,6 +27,10 @@ struct vit_weights_report {
  * message and leave the graph as it was. Only a file that cannot be read to its end, or is shortened meanwhile, fails
  * with the graph's weights undefined. report may be NULL. */
 int vit_weights_load(struct vit_graph *graph, const char *path, struct vit_weights_report *report);
+
+/* The same for a network with another head: its tensors (names that begin with "head") keep their values where the file
+ * lacks them or has them in another shape, and those of the file that the graph lacks are passed over. */
+int vit_weights_load_body(struct vit_graph *graph, const char *path, struct vit_weights_report *report);
 
 /* The deterministic weights of model/weights/generate.h. */
 int vit_weights_generate(struct vit_graph *graph, uint64_t seed);
