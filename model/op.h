@@ -78,6 +78,8 @@ struct vit_attr {
     bool trans_a, trans_b;  /* matmul */
     double eps, scale;
     double momentum; /* of running statistics */
+    double rate;     /* of what is dropped */
+    int64_t stream;  /* of random numbers (model/noise.h) */
 };
 
 enum { VIT_MAX_IN = 8, VIT_MAX_OUT = 2 };

@@ -43,12 +43,13 @@ static double weight_of(int64_t k)
     return 2 * uniform((uint64_t)k * 1000 + 900) - 1;
 }
 
-/* Running statistics and targets are given, not learned. */
+/* Running statistics, targets and noise are given, not learned. */
 static bool is_fixed(const struct vit_op *op, int input)
 {
     bool norm = op->kind == VIT_OP_batch_norm || op->kind == VIT_OP_batch_norm_train;
     bool loss = op->kind == VIT_OP_cross_entropy || op->kind == VIT_OP_binary_cross_entropy;
-    return (norm && input >= 3) || (loss && input == 1);
+    bool noise = op->kind == VIT_OP_dropout || op->kind == VIT_OP_drop_path;
+    return (norm && input >= 3) || ((loss || noise) && input == 1);
 }
 
 /* All else is learned, so that all has gradients. */

@@ -36,6 +36,12 @@ static void test_activations_keep_limits_and_nan(void **state)
         check_each_place((*set)->sigmoid, (vit_real)NAN, NAN);
         check_each_place((*set)->sigmoid, (vit_real)INFINITY, 1);
         check_each_place((*set)->sigmoid, (vit_real)-INFINITY, 0);
+        check_each_place((*set)->silu, (vit_real)NAN, NAN);
+        check_each_place((*set)->silu, (vit_real)INFINITY, INFINITY);
+        check_each_place((*set)->silu, -1000, 0);
+        check_each_place((*set)->hswish, (vit_real)NAN, NAN);
+        check_each_place((*set)->hswish, (vit_real)INFINITY, INFINITY);
+        check_each_place((*set)->hswish, -1000, 0);
     }
 }
 

@@ -23,6 +23,11 @@ uint64_t vit_rng_next(struct vit_rng *rng)
     return mix(rng->state);
 }
 
+void vit_rng_skip(struct vit_rng *rng, uint64_t n)
+{
+    rng->state += n * golden;
+}
+
 double vit_rng_uniform(struct vit_rng *rng)
 {
     return (double)(vit_rng_next(rng) >> 11) * 0x1p-53;

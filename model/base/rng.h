@@ -26,6 +26,9 @@ struct vit_rng vit_rng_at(uint64_t seed, uint64_t stream, uint64_t index);
 
 uint64_t vit_rng_next(struct vit_rng *rng);
 
+/* As n calls of vit_rng_next. */
+void vit_rng_skip(struct vit_rng *rng, uint64_t n);
+
 /* Uniform in [0, 1), 53 bits. */
 double vit_rng_uniform(struct vit_rng *rng);
 

@@ -25,16 +25,35 @@ void VIT_KERNEL_NAME(gelu)(vit_real *y, const vit_real *x, int64_t n)
         vit_vector_store_part(y + i, gelu_vector(vit_vector_load_part(x + i, n - i, 0)), n - i);
 }
 
-static inline vit_vector sigmoid_vector(vit_vector x)
-{
-    return 1 / (1 + vit_vector_exp(-x));
-}
-
 void VIT_KERNEL_NAME(sigmoid)(vit_real *y, const vit_real *x, int64_t n)
 {
     int64_t i = 0;
     for (; i + VIT_LANES <= n; i += VIT_LANES)
-        vit_vector_store(y + i, sigmoid_vector(vit_vector_load(x + i)));
+        vit_vector_store(y + i, vit_vector_sigmoid(vit_vector_load(x + i)));
     if (i < n)
-        vit_vector_store_part(y + i, sigmoid_vector(vit_vector_load_part(x + i, n - i, 0)), n - i);
+        vit_vector_store_part(y + i, vit_vector_sigmoid(vit_vector_load_part(x + i, n - i, 0)), n - i);
+}
+
+static inline vit_vector silu_vector(vit_vector x)
+{
+    return x * vit_vector_sigmoid(x);
+}
+
+void VIT_KERNEL_NAME(silu)(vit_real *y, const vit_real *x, int64_t n)
+{
+    int64_t i = 0;
+    for (; i + VIT_LANES <= n; i += VIT_LANES)
+        vit_vector_store(y + i, silu_vector(vit_vector_load(x + i)));
+    if (i < n)
+        vit_vector_store_part(y + i, silu_vector(vit_vector_load_part(x + i, n - i, 0)), n - i);
+}
+
+/* NaN stays NaN. */
+void VIT_KERNEL_NAME(hswish)(vit_real *y, const vit_real *x, int64_t n)
+{
+    const vit_real sixth = (vit_real)(1.0 / 6);
+    for (int64_t i = 0; i < n; i++) {
+        const vit_real shifted = x[i] + 3, positive = 0 > shifted ? 0 : shifted;
+        y[i] = x[i] * (positive > 6 ? 6 : positive) * sixth;
+    }
 }

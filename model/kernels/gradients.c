@@ -48,6 +48,41 @@ void VIT_KERNEL_NAME(gelu_back)(vit_real *dx, const vit_real *x, const vit_real 
     vit_vector_store_part(dx + i, gradient, n - i);
 }
 
+/* d/dx x s(x) = s (1 + x (1 - s)), s the sigmoid. */
+static inline vit_vector silu_slope(vit_vector x)
+{
+    const vit_vector s = vit_vector_sigmoid(x);
+    return s * (1 + x * (1 - s));
+}
+
+void VIT_KERNEL_NAME(silu_back)(vit_real *dx, const vit_real *x, const vit_real *dy, int64_t n, int64_t adds)
+{
+    int64_t i = 0;
+    for (; i + VIT_LANES <= n; i += VIT_LANES) {
+        vit_vector gradient = vit_vector_load(dy + i) * silu_slope(vit_vector_load(x + i));
+        if (adds)
+            gradient += vit_vector_load(dx + i);
+        vit_vector_store(dx + i, gradient);
+    }
+    if (i == n)
+        return;
+    vit_vector gradient = vit_vector_load_part(dy + i, n - i, 0) * silu_slope(vit_vector_load_part(x + i, n - i, 0));
+    if (adds)
+        gradient += vit_vector_load_part(dx + i, n - i, 0);
+    vit_vector_store_part(dx + i, gradient, n - i);
+}
+
+/* dx = dy (2 x + 3) / 6 between -3 and 3, 0 below, dy above. */
+void VIT_KERNEL_NAME(hswish_back)(vit_real *dx, const vit_real *x, const vit_real *dy, int64_t n, int64_t adds)
+{
+    const vit_real third = (vit_real)(1.0 / 3), half = (vit_real)0.5;
+    for (int64_t i = 0; i < n; i++) {
+        const vit_real inside = x[i] * third + half, slope = x[i] < -3 ? 0 : x[i] > 3 ? 1 : inside;
+        const vit_real gradient = dy[i] * slope;
+        dx[i] = adds ? dx[i] + gradient : gradient;
+    }
+}
+
 static inline vit_real sum_lanes(vit_vector v)
 {
     vit_real sum = 0;

@@ -37,6 +37,11 @@ static inline vit_vector vit_vector_exp(vit_vector x)
     return (vit_vector)VIT_SLEEF(exp, _u10)((vit_sleef_vector)x);
 }
 
+static inline vit_vector vit_vector_sigmoid(vit_vector x)
+{
+    return 1 / (1 + vit_vector_exp(-x));
+}
+
 #ifdef VIT_REAL_DOUBLE
 
 static inline vit_vector vit_vector_exp_negative(vit_vector x)

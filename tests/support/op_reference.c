@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/support/op_reference.h"
 
+#include "model/noise.h"
+
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -233,6 +235,44 @@ static struct result sigmoid(struct vit_op_reference *r, const int64_t *i)
 {
     double value = 1 / (1 + exp(-at(r->op->in[0], i)));
     return (struct result){value, 8 * value + UNDERFLOW_SLACK};
+}
+
+/* Relative to the terms: x + 3 is rounded. */
+static struct result hswish(struct vit_op_reference *r, const int64_t *i)
+{
+    double x = at(r->op->in[0], i), value = x * fmin(fmax(x + 3, 0), 6) / 6;
+    return (struct result){value, 4 * (fabs(value) + fabs(x) / 2)};
+}
+
+static struct result silu(struct vit_op_reference *r, const int64_t *i)
+{
+    double x = at(r->op->in[0], i), value = x / (1 + exp(-x));
+    return (struct result){value, 9 * fabs(value) + UNDERFLOW_SLACK};
+}
+
+/* Number `draw` of image `image`, whose noise is that of the case: any, but always the same. */
+static double kept_or_not(const struct vit_op *op, int64_t image, int64_t draw)
+{
+    struct vit_rng rng = vit_noise_at(op->in[1], op->attr.stream, image);
+    double u = 0;
+    for (int64_t k = 0; k <= draw; k++)
+        u = vit_rng_uniform(&rng);
+    return u < op->attr.rate ? 0 : 1 / (1 - op->attr.rate);
+}
+
+static struct result dropout(struct vit_op_reference *r, const int64_t *i)
+{
+    int64_t element = 0;
+    for (int a = 1; a < r->op->in[0]->ndim; a++)
+        element = element * r->op->in[0]->dim[a] + i[a];
+    double value = at(r->op->in[0], i) * kept_or_not(r->op, i[0], element);
+    return (struct result){value, 1.5 * fabs(value)};
+}
+
+static struct result drop_path(struct vit_op_reference *r, const int64_t *i)
+{
+    double value = at(r->op->in[0], i) * kept_or_not(r->op, i[0], 0);
+    return (struct result){value, 1.5 * fabs(value)};
 }
 
 static struct result reduce_mean(struct vit_op_reference *r, const int64_t *i)
