@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* fold_norms.c - evaluation only: a batch norm becomes part of the weights of the convolution or linear before it,
- * or of the linear after it (the EfficientViT head). The new weights are derived once from the loaded ones. */
+ * or of the linears after it (the EfficientViT head). The new weights are derived once from the loaded ones. */
 #include "model/base/status.h"
 #include "model/rewrite.h"
 
@@ -45,9 +45,21 @@ static bool follows(const struct vit_graph *g, const struct vit_op *norm, const 
            feeds_only(g, producer->out[0], norm);
 }
 
-static bool precedes(const struct vit_graph *g, const struct vit_op *norm, const struct vit_op *reader)
+/* The norm is of rows, which linears read, all of them in whatever shape, and nothing else. */
+static bool precedes(const struct vit_graph *g, const struct vit_op *norm)
 {
-    return reader && reader->kind == VIT_OP_linear && norm->out[0]->ndim == 2 && feeds_only(g, norm->out[0], reader);
+    const struct vit_tensor *rows = norm->out[0];
+    struct vit_op *last = NULL;
+    if (rows->ndim != 2 || is_result(g, rows) || readers(g, rows, &last) == 0)
+        return false;
+    for (int i = 0; i < g->n_op; i++)
+        for (int k = 0; k < g->op[i]->n_in; k++) {
+            const struct vit_tensor *read = g->op[i]->in[k];
+            bool all = vit_numel(read) == vit_numel(rows) && read->dim[read->ndim - 1] == rows->dim[1];
+            if (vit_owner(read) == rows && (g->op[i]->kind != VIT_OP_linear || k != 0 || !all))
+                return false;
+        }
+    return true;
 }
 
 /* Gives `target` the folded weight and bias; axis 0: the norm follows it, 1: it precedes it. */
@@ -64,6 +76,26 @@ static int fold(struct vit_graph *g, const struct vit_op *norm, struct vit_op *t
     target->in[1] = folded->out[0];
     target->in[2] = folded->out[1];
     target->n_in = 3;
+    return VIT_OK;
+}
+
+/* Every linear behind the norm reads what the norm read, in its own shape. */
+static int fold_into_readers(struct vit_graph *g, const struct vit_op *norm)
+{
+    const int n = g->n_op; /* folds are added behind */
+    for (int i = 0; i < n; i++) {
+        struct vit_op *reader = g->op[i];
+        if (vit_owner(reader->in[0]) != norm->out[0])
+            continue;
+        int status = fold(g, norm, reader, 1);
+        const struct vit_tensor *read = reader->in[0];
+        if (status == VIT_OK)
+            reader->in[0] = vit_same_shape(read, norm->in[0])
+                                ? norm->in[0]
+                                : vit_graph_reshape(g, norm->in[0], read->ndim, read->dim);
+        if (g->status != VIT_OK)
+            return g->status;
+    }
     return VIT_OK;
 }
 
@@ -84,21 +116,19 @@ static int apply(struct vit_graph *g)
     if (!drop)
         return VIT_ENOMEM;
     for (int i = 0; i < n; i++) {
-        struct vit_op *norm = g->op[i], *reader = NULL;
+        struct vit_op *norm = g->op[i];
         if (norm->kind != VIT_OP_batch_norm)
             continue;
         struct vit_op *producer = vit_graph_producer(g, norm->in[0]);
         int status = VIT_OK;
-        readers(g, norm->out[0], &reader);
         if (follows(g, norm, producer)) {
             status = fold(g, norm, producer, 0);
             drop_tap(g, producer->out[0]);
             producer->out[0] = norm->out[0];
             drop[i] = true;
-        } else if (precedes(g, norm, reader)) {
-            status = fold(g, norm, reader, 1);
+        } else if (precedes(g, norm)) {
+            status = fold_into_readers(g, norm);
             drop_tap(g, norm->out[0]);
-            reader->in[0] = norm->in[0];
             drop[i] = true;
         }
         if (status != VIT_OK)

@@ -66,3 +66,9 @@ int64_t vit_layout_merge_hidden(const struct vit_model_config *c, int stage, int
     const int own = c->merge_ffn_dim[stage][ffn];
     return own ? own : scaled(c->ffn_ratio[stage], (double)width);
 }
+
+double vit_layout_drop_path(const struct vit_model_config *c, int block)
+{
+    const int last = vit_layout_blocks_before(c, c->stages) - 1;
+    return last > 0 ? c->drop_path * block / last : 0;
+}

@@ -39,3 +39,6 @@ int64_t vit_layout_hidden(const struct vit_model_config *c, struct vit_block_pla
 
 /* The same of the FFN before (0) or after (1) the merge to `stage`, of the width given. */
 int64_t vit_layout_merge_hidden(const struct vit_model_config *c, int stage, int ffn, int64_t width);
+
+/* Rate of stochastic depth of a block: from 0 at the first to drop_path at the last, as timm's. */
+double vit_layout_drop_path(const struct vit_model_config *c, int block);

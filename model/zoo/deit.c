@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* deit.c - DeiT (Touvron et al. 2021, arXiv 2012.12877): a plain vision transformer, optionally with a distillation
  * token. Tokens: class, (distillation,) patches row by row; pre-norm blocks; the class token's final norm feeds the
- * head, with distillation the logits are the mean of both heads. */
+ * head, with distillation the logits are the mean of both heads, in training each its own. A block has two layers, each
+ * a norm and attention or an FFN: norm1 attn, norm2 mlp; in mixed networks also mlp1 and attn2. */
 #include "model/base/status.h"
 #include "model/zoo/layers.h"
 #include "model/zoo/model.h"
@@ -30,24 +31,53 @@ static struct vit_tensor *embed(struct vit_graph *g, const struct vit_model_conf
     x = vit_graph_op(g, VIT_OP_concat, "tokens.concat", (struct vit_attr){.axis = 1}, n, token);
     x = vit_add_op(g, VIT_OP_add, "tokens.add_position", none, x, position);
     vit_graph_tap(g, "tokens", x);
-    return x;
+    return vit_layer_dropout(g, "tokens", x, c->drop);
+}
+
+struct layer {
+    struct vit_block_place place;
+    int slot, ffn; /* 0 or 1: first or second of the block; FFNs of the block before it */
+    bool attention;
+};
+
+/* "attn" and "mlp" where they usually stand. */
+static const char *module_of(const struct layer *l)
+{
+    static const char *const name[2][2] = {{"mlp1", "mlp"}, {"attn", "attn2"}};
+    return name[l->attention][l->slot];
+}
+
+static struct vit_tensor *layer(struct vit_graph *g, const struct vit_model_config *c, struct vit_tensor *x,
+                                const struct layer *l)
+{
+    if (!x)
+        return NULL;
+    const char *norm = vit_layer_name(g, "blocks.%d.norm%d", l->place.block, l->slot + 1);
+    const char *name = vit_layer_name(g, "blocks.%d.%s", l->place.block, module_of(l));
+    struct vit_tensor *y = vit_layer_norm_by(g, norm, x, c->norm, norm_eps);
+    vit_graph_tap(g, norm, y);
+    if (l->attention)
+        y = vit_layer_attention(g, name, y, vit_layer_heads(c, l->place));
+    else
+        y = vit_layer_mlp(g, name, y,
+                          (struct vit_mlp){.hidden = vit_layout_hidden(c, l->place, l->ffn),
+                                           .act = c->act,
+                                           .drop = c->drop,
+                                           .tap_fc1 = vit_layer_name(g, "%s.fc1", name)});
+    vit_graph_tap(g, name, y);
+    return vit_layer_residual(g, name, x, vit_layer_drop_path(g, name, y, vit_layout_drop_path(c, l->place.block)));
 }
 
 static struct vit_tensor *block(struct vit_graph *g, const struct vit_model_config *c, struct vit_tensor *x, int index)
 {
-    const char *name = vit_layer_name(g, "blocks.%d", index);
+    struct layer l = {.place = {.block = index, .width = c->embed_dim[0]}};
     g->site = (struct vit_site){.stage = 0, .block = index, .head = -1, .role = VIT_ROLE_NORM};
-    struct vit_tensor *y = vit_layer_norm(g, vit_layer_name(g, "%s.norm1", name), x, norm_eps);
-    vit_graph_tap(g, vit_layer_name(g, "%s.norm1", name), y);
-    y = vit_layer_attention(g, vit_layer_name(g, "%s.attn", name), y, (struct vit_attention){.heads = c->heads[0]});
-    vit_graph_tap(g, vit_layer_name(g, "%s.attn", name), y);
-    x = vit_layer_residual(g, vit_layer_name(g, "%s.attn", name), x, y);
-    y = vit_layer_norm(g, vit_layer_name(g, "%s.norm2", name), x, norm_eps);
-    vit_graph_tap(g, vit_layer_name(g, "%s.norm2", name), y);
-    y = vit_layer_mlp(g, vit_layer_name(g, "%s.mlp", name), y, c->ffn_ratio[0], vit_layer_name(g, "%s.mlp.fc1", name));
-    vit_graph_tap(g, vit_layer_name(g, "%s.mlp", name), y);
-    x = vit_layer_residual(g, vit_layer_name(g, "%s.mlp", name), x, y);
-    vit_graph_tap(g, name, x);
+    for (l.slot = 0; l.slot < 2; l.slot++) {
+        l.attention = vit_layout_is_attention(c, 2 * index + l.slot);
+        x = layer(g, c, x, &l);
+        l.ffn += !l.attention;
+    }
+    vit_graph_tap(g, vit_layer_name(g, "blocks.%d", index), x);
     return x;
 }
 
@@ -71,18 +101,11 @@ static int build(struct vit_graph *g, const struct vit_model_config *c)
     for (int i = 0; i < c->depth[0]; i++)
         x = block(g, c, x, i);
     g->site = (struct vit_site){.stage = -1, .block = -1, .head = -1, .role = VIT_ROLE_HEAD};
-    x = vit_layer_norm(g, "norm", x, norm_eps);
+    x = vit_layer_norm_by(g, "norm", x, c->norm, norm_eps);
     vit_graph_tap(g, "norm", x);
     g->logits = classify(g, "head", x, 0, c->classes);
-    if (!c->distilled)
-        return g->status;
-    struct vit_tensor *distilled = classify(g, "head_dist", x, 1, c->classes);
-    if (g->training) {
-        g->logits_distilled = distilled;
-    } else {
-        struct vit_tensor *sum = vit_add_op(g, VIT_OP_add, "head.sum", none, g->logits, distilled);
-        g->logits = vit_add_op(g, VIT_OP_scale, "head.mean", ((struct vit_attr){.scale = 0.5}), sum);
-    }
+    if (c->distilled)
+        vit_layer_distill(g, classify(g, "head_dist", x, 1, c->classes));
     return g->status;
 }
 
