@@ -15,6 +15,7 @@ static const char version_key[] = "vitscope.checkpoint", version[] = "1";
 static const char model_key[] = "vitscope.model", seed_key[] = "vitscope.seed", epoch_key[] = "vitscope.epoch";
 static const char step_key[] = "vitscope.step", optimizer_key[] = "vitscope.optimizer";
 static const char optimizer_steps_key[] = "vitscope.optimizer.steps", ema_updates_key[] = "vitscope.ema.updates";
+static const char config_key[] = "vitscope.config"; /* written by callers */
 
 enum { OWN_TEXTS = 8, NUMBER_TEXT = 24, STATE_LISTS = 2 + VIT_OPTIMIZER_STATES };
 
@@ -188,10 +189,14 @@ void vit_checkpoint_close(struct vit_checkpoint_file *file)
 static int check_texts(const struct vit_checkpoint_file *file, const struct vit_checkpoint *c)
 {
     const char *model = vit_checkpoint_text(file, model_key), *optimizer = vit_checkpoint_text(file, optimizer_key);
+    const char *config = vit_checkpoint_text(file, config_key);
     const bool averaged = vit_checkpoint_text(file, ema_updates_key) != NULL;
     if (!model || strcmp(model, c->graph->name) != 0)
         return vit_fail(VIT_EFORMAT, "%s: a checkpoint of %s, not of %s", file->file.name,
                         model ? model : "an unnamed model", c->graph->name);
+    if (config && c->graph->config && strcmp(config, c->graph->config) != 0)
+        return vit_fail(VIT_EFORMAT, "%s: a checkpoint of %s with other settings: \"%.300s\", not \"%.300s\"",
+                        file->file.name, model, config, c->graph->config);
     if (!optimizer || strcmp(optimizer, c->optimizer->def->name) != 0)
         return vit_fail(VIT_EFORMAT, "%s: was trained by %s, not by %s", file->file.name,
                         optimizer ? optimizer : "an unnamed optimizer", c->optimizer->def->name);

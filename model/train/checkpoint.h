@@ -21,7 +21,8 @@ struct vit_checkpoint {
     struct vit_optimizer *optimizer;
     struct vit_ema *ema; /* NULL: none; not swapped */
     struct vit_checkpoint_state state;
-    /* More texts: "vitscope.config", "vitscope.data", ... Keys of checkpoint.c are taken. */
+    /* More texts: "vitscope.config", "vitscope.data", ... Keys of checkpoint.c are taken. A load takes those given as a
+     * condition: the file must have the same. */
     const struct vit_safetensors_pair *text;
     int n_text;
 };
