@@ -9,6 +9,7 @@
 
 #include "model/base/status.h"
 #include "model/data/augment_crop.h"
+#include "model/data/augment_rand.h"
 
 static const struct {
     const char *name, *summary;
@@ -21,6 +22,16 @@ static const struct {
     {"resized-flip",
      "random area and shape, mirrored half of the time (Inception, ResNet)",
      {.crop = VIT_AUGMENT_RESIZED, .area = {0.08, 1}, .ratio = {3.0 / 4, 4.0 / 3}, .flip = 0.5}},
+    {"paper",
+     "of the published EfficientViT and DeiT: random area and shape, mirrored, RandAugment m9-mstd0.5-inc1, erasing",
+     {.crop = VIT_AUGMENT_RESIZED,
+      .area = {0.08, 1},
+      .ratio = {3.0 / 4, 4.0 / 3},
+      .flip = 0.5,
+      .rand_operations = 2,
+      .rand_magnitude = 9,
+      .rand_std = 0.5,
+      .erase = 0.25}},
 };
 enum { N_SETS = sizeof sets / sizeof sets[0] };
 
@@ -32,6 +43,10 @@ static const struct {
     {"flip", "probability to mirror", offsetof(struct vit_augment, flip), 0, 1},
     {"erase", "probability that a rectangle becomes noise", offsetof(struct vit_augment, erase), 0, 1},
     {"min-area", "of the random crop: least share of the image", offsetof(struct vit_augment, area[0]), 0.0001, 1},
+    {"jitter", "brightness, contrast, saturation times 1 - X to 1 + X", offsetof(struct vit_augment, color_jitter), 0,
+     1},
+    {"rand", "RandAugment of this magnitude, two operations", offsetof(struct vit_augment, rand_magnitude), 0, 10},
+    {"rand-std", "its standard deviation", offsetof(struct vit_augment, rand_std), 0, 10},
 };
 enum { N_NUMBERS = sizeof numbers / sizeof numbers[0] };
 
@@ -63,6 +78,8 @@ static int set_item(struct vit_augment *augment, const char *item)
             return vit_fail(VIT_EINVAL, "augmentation %s: takes a number from %g to %g", item, numbers[i].least,
                             numbers[i].most);
         memcpy((char *)augment + numbers[i].offset, &value, sizeof value);
+        if (strcmp(numbers[i].name, "rand") == 0)
+            augment->rand_operations = value > 0 ? 2 : 0;
         return VIT_OK;
     }
     return fail_unknown(item);
@@ -99,5 +116,13 @@ int vit_augment_image(const struct vit_augment *augment, const struct vit_prepro
         return status;
     if (augment->flip > 0 && vit_rng_uniform(rng) < augment->flip)
         vit_augment_mirror(result);
-    return VIT_OK;
+    struct vit_augment_paint paint = {.interpolation = preprocess->interpolation};
+    for (int c = 0; c < 3; c++)
+        paint.fill[c] = (uint8_t)fmin(255, nearbyint(255 * fmax(preprocess->mean[c], 0)));
+    status = vit_augment_rand(augment, &paint, rng, result);
+    if (status == VIT_OK && augment->color_jitter > 0)
+        status = vit_augment_jitter(augment, rng, result);
+    if (status != VIT_OK)
+        vit_image_close(result);
+    return status;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* augment.h - random changes of training images, after timm 1.0.31's create_transform(is_training=True), step by step:
- * a random crop, a flip, normalisation, erasing. Operations on 8 bit pixels are
+ * a random crop, a flip, colours (RandAugment, colour jitter), normalisation, erasing. Operations on 8 bit pixels are
  * Pillow's bit for bit; the distributions of the draws are timm's, the draws themselves follow from `rng` alone. */
 #pragma once
 
@@ -25,7 +25,10 @@ struct vit_augment {
     int padding;              /* PADDED: pixels on each side */
     bool any_interpolation;   /* bilinear or bicubic by chance, else that of the preprocessing (timm's "random") */
     double flip;              /* probability to mirror left and right */
-    double erase;             /* probability that a rectangle becomes noise (Zhong et al. 2020), on normalised values */
+    int rand_operations;      /* RandAugment: times that one of 15 operations is drawn, applied with probability 1/2 */
+    double rand_magnitude, rand_std; /* of 10: mean and deviation of their strength */
+    double color_jitter;             /* brightness, contrast, saturation times 1 - x to 1 + x; 0: none */
+    double erase; /* probability that a rectangle becomes noise (Zhong et al. 2020), on normalised values */
 };
 
 /* Names of sets, then changes: "crop-flip,erase=0.1". size: side of the images that the model reads. */
