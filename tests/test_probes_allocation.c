@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Between run and end of run nothing allocates: counted by standing in for the allocator. */
+/* Between run and end of run, and in a step of a training, nothing allocates: counted by standing in for the allocator.
+ */
 #include "tests/support/test.h"
 
+#include "model/train/clip.h"
+#include "model/train/ema.h"
+#include "model/train/optimizer.h"
 #include "probes/session.h"
 #include "tests/support/probe_plan.h"
+#include "tests/support/two_layers.h"
 
 #include <stdlib.h>
 
@@ -76,8 +81,37 @@ static void test_run_allocates_nothing_under_any_probe(void **state)
     probe_plan_close(&p);
 }
 
+static void test_training_step_allocates_nothing(void **state)
+{
+    (void)state;
+    if (!counting_works())
+        skip();
+    static struct two_layers net;
+    struct vit_optimizer optimizer;
+    struct vit_clip clip;
+    struct vit_ema ema;
+    const struct vit_optimizer_def *adamw = vit_optimizer_find("adamw");
+    two_layers_open(&net, 1);
+    two_layers_fill(&net);
+    assert_ok(vit_optimizer_open(&optimizer, &net.exec, adamw, &adamw->defaults));
+    assert_ok(vit_clip_open(&clip, &net.exec, (struct vit_clip_options){VIT_CLIP_AGC, 0.02}));
+    assert_ok(vit_ema_open(&ema, &net.exec, (struct vit_ema_options){.decay = 0.9}));
+    long before = allocations;
+    vit_exec_run(&net.exec);
+    vit_clip_apply(&clip);
+    vit_optimizer_step(&optimizer, 1e-3);
+    vit_ema_update(&ema);
+    vit_ema_swap(&ema);
+    assert_int_equal(allocations - before, 0);
+    vit_ema_close(&ema);
+    vit_clip_close(&clip);
+    vit_optimizer_close(&optimizer);
+    two_layers_close(&net);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_run_allocates_nothing_under_any_probe)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_run_allocates_nothing_under_any_probe),
+                                       cmocka_unit_test(test_training_step_allocates_nothing)};
     return cmocka_run_group_tests_name("probes_allocation", tests, NULL, NULL);
 }
