@@ -282,10 +282,12 @@ static pid_t start_saving(struct training *t)
     assert_int_equal(pipe(ends), 0);
     pid_t child = fork();
     assert_true(child >= 0);
-    for (bool told = false; child == 0; told = true) {
+    bool told = false;
+    while (child == 0) {
         t->checkpoint.state.epoch++;
         if (vit_checkpoint_save(path, &t->checkpoint) != VIT_OK || (!told && write(ends[1], "", 1) != 1))
             _exit(1);
+        told = true;
     }
     close(ends[1]);
     assert_int_equal(read(ends[0], &byte, 1), 1);

@@ -35,24 +35,24 @@ static vit_real *values_of(const struct list *list, int i)
 
 static int make_lists(const struct vit_checkpoint *c, const struct vit_tensor_pieces *weights, struct list *list)
 {
-    int n = 0;
-    list[n++] = (struct list){.tensor = weights->tensor, .n = weights->n};
+    int lists = 0;
+    list[lists++] = (struct list){.tensor = weights->tensor, .n = weights->n};
     if (c->ema) {
         const struct vit_tensor_pieces *averaged = &c->ema->weights;
-        list[n++] = (struct list){.prefix = "ema.",
-                                  .tensor = averaged->tensor,
-                                  .n = averaged->n,
-                                  .values = c->ema->average,
-                                  .place = averaged->place};
+        list[lists++] = (struct list){.prefix = "ema.",
+                                      .tensor = averaged->tensor,
+                                      .n = averaged->n,
+                                      .values = c->ema->average,
+                                      .place = averaged->place};
     }
     for (int i = 0; i < VIT_OPTIMIZER_STATES && c->optimizer->state[i]; i++) {
         const struct vit_tensor_pieces *learned = &c->optimizer->parameters;
-        list[n] = (struct list){
+        list[lists] = (struct list){
             .tensor = learned->tensor, .n = learned->n, .values = c->optimizer->state[i], .place = learned->place};
-        snprintf(list[n].prefix, sizeof list[n].prefix, "optimizer.%s.", c->optimizer->def->state[i]);
-        n++;
+        snprintf(list[lists].prefix, sizeof list[lists].prefix, "optimizer.%s.", c->optimizer->def->state[i]);
+        lists++;
     }
-    return n;
+    return lists;
 }
 
 static int count_tensors(const struct list *list, int n)
