@@ -6,6 +6,7 @@
 #include "analysis/instance.h"
 #include "analysis/recognise.h"
 #include "analysis/training_settings.h"
+#include "model/base/communicator.h"
 #include "model/train/checkpoint.h"
 #include "model/train/evaluate.h"
 #include "reports/csv_log.h"
@@ -22,7 +23,9 @@ struct vit_training_epoch {
 
 /* Must not be moved while open. */
 struct vit_training {
-    const struct vit_options *options; /* complete */
+    struct vit_options complete;
+    const struct vit_options *options; /* these */
+    struct vit_communicator *comm;     /* the ranks; NULL: alone */
     const char *command;
     const struct vit_model_def *model; /* before settings */
     struct vit_training_settings settings;
@@ -57,7 +60,12 @@ struct vit_training {
  * checkpoint. */
 int vit_training_run(const struct vit_options *options, const char *command);
 
-/* checkpoint and weights (training_state.c). A folder without a checkpoint is fine; one of other settings is not. */
+/* What a training works with (training_open.c); where a checkpoint is, it goes on there. Complete options are those of
+ * the command line, then of the recipe. On failure nothing is left to close. */
+int vit_training_open(struct vit_training *t, const struct vit_options *options, const char *command);
+void vit_training_close(struct vit_training *t);
+
+/* Checkpoint and weights (training_state.c). A folder without a checkpoint is fine; one of other settings is not. */
 int vit_training_peek(const struct vit_training *t);
 int vit_training_restore(struct vit_training *t);
 int vit_training_save(struct vit_training *t);

@@ -49,12 +49,12 @@ static const struct vit_schema epoch_schema = {"epochs", 1, N_EPOCH, epoch_colum
 
 static bool is_writer(const struct vit_training *t)
 {
-    return vit_communicator_rank(t->settings.trainer.comm) == 0;
+    return vit_communicator_rank(t->comm) == 0;
 }
 
 static double images_of_step(const struct vit_training *t)
 {
-    return (double)t->options->batch * t->options->accumulate * vit_communicator_ranks(t->settings.trainer.comm);
+    return (double)t->options->batch * t->options->accumulate * vit_communicator_ranks(t->comm);
 }
 
 /* The sums of the epoch in progress, from its rows. */

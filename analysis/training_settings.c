@@ -143,14 +143,14 @@ int vit_training_settings_read(struct vit_training_settings *s, const struct vit
     return status == VIT_OK ? read_loss(&s->trainer.loss, options) : status;
 }
 
-char *vit_training_settings_text(const struct vit_options *options, const char *model)
+char *vit_training_settings_text(const struct vit_options *options, const char *model, int ranks)
 {
     char *text = NULL;
     size_t size;
     FILE *file = open_memstream(&text, &size);
     if (!file)
         return NULL;
-    fprintf(file, "model=%s\n", model);
+    fprintf(file, "model=%s\nranks=%d\n", model, ranks);
     for (size_t i = 0; i < sizeof deciding / sizeof deciding[0]; i++) {
         char value[VIT_OPTION_TEXT];
         vit_options_text(value, options, deciding[i]);

@@ -29,7 +29,7 @@ int vit_training_settings_read(struct vit_training_settings *settings, const str
                                const struct vit_model_def *model, int classes);
 
 /* One line "NAME=VALUE" per option that decides what is learned; the caller frees it. NULL: memory ran out. */
-char *vit_training_settings_text(const struct vit_options *options, const char *model);
+char *vit_training_settings_text(const struct vit_options *options, const char *model, int ranks);
 
 /* VIT_EINVAL names the first option in which the texts differ: of the run in `folder`, and of this one. */
 int vit_training_settings_compare(const char *there, const char *here, const char *folder);

@@ -100,7 +100,7 @@ int vit_training_save(struct vit_training *t)
     enum { N = N_DESCRIBING - 1 + 4 }; /* the model is written by vit_checkpoint_save */
     char path[4096], broken[24], best[VIT_NUMBER_BYTES], best_epoch[24], elapsed[VIT_NUMBER_BYTES];
     struct describing d;
-    if (vit_communicator_rank(t->settings.trainer.comm) != 0)
+    if (vit_communicator_rank(t->comm) != 0)
         return VIT_OK;
     int status = vit_training_log_sync(t); /* rows first: a checkpoint must find all that it knows of */
     if (status == VIT_OK)
@@ -130,7 +130,7 @@ int vit_training_save_weights(struct vit_training *t, const char *name, bool ave
 {
     char path[4096];
     struct describing d;
-    if (vit_communicator_rank(t->settings.trainer.comm) != 0)
+    if (vit_communicator_rank(t->comm) != 0)
         return VIT_OK;
     int status = describe(&d, t);
     if (status != VIT_OK)
