@@ -61,17 +61,9 @@ int vit_broadcast_infer(struct vit_op *op)
     return vit_op_infer_same(op);
 }
 
-/* Axes of a grouped into runs over which b either advances with a or stands still; axes of one element vanish.
- * Innermost first: the first group is a row, rows of the second go to the kernel in one call. */
-struct groups {
-    int n;
-    int64_t dim[VIT_MAX_DIMS];
-    int64_t stride[VIT_MAX_DIMS]; /* of b, in elements; 0: b stands still */
-};
-
-static struct groups group_axes(const struct vit_tensor *a, const struct vit_tensor *b)
+struct vit_axis_groups vit_axis_groups_of(const struct vit_tensor *a, const struct vit_tensor *b)
 {
-    struct groups groups = {0};
+    struct vit_axis_groups groups = {0};
     int skip = a->ndim - b->ndim;
     int64_t stride = 1;
     for (int i = a->ndim - 1; i >= 0; i--) {
@@ -88,13 +80,16 @@ static struct groups group_axes(const struct vit_tensor *a, const struct vit_ten
         if (advances)
             stride *= a->dim[i];
     }
+    if (groups.n == 0)
+        groups.dim[groups.n++] = 1;
     return groups;
 }
 
 struct broadcast {
     struct vit_broadcast_kernel kernel;
     struct vit_access *access; /* not NULL: names what the kernel would touch */
-    struct groups groups;      /* innermost first; at least 2 */
+    bool adds;
+    struct vit_axis_groups groups; /* at least 2: the first is a row, rows of the second go to the kernel in one call */
     vit_real *y;
     const vit_real *a, *b;
     int64_t rows;           /* in all */
@@ -103,7 +98,7 @@ struct broadcast {
 };
 
 /* Where row `row` of a begins in b. */
-static int64_t row_offset(const struct groups *g, int64_t row)
+static int64_t row_offset(const struct vit_axis_groups *g, int64_t row)
 {
     int64_t offset = 0;
     for (int i = 1; i < g->n; i++) {
@@ -124,6 +119,7 @@ static void stream_rows(const struct broadcast *job, struct vit_zip zip, int64_t
             vit_access_read(job->access, b + row * job->groups.stride[1], sizeof *b);
         else
             zip.b = b + row * job->groups.stride[1];
+        zip.c = job->adds ? zip.y : NULL;
         vit_access_zip(job->access, &zip);
         zip.y = (const char *)zip.y + zip.bytes;
         zip.a = (const char *)zip.a + zip.bytes;
@@ -133,7 +129,7 @@ static void stream_rows(const struct broadcast *job, struct vit_zip zip, int64_t
 static void broadcast_piece(void *context, int64_t piece, int worker)
 {
     const struct broadcast *job = context;
-    const struct groups *g = &job->groups;
+    const struct vit_axis_groups *g = &job->groups;
     (void)worker;
     int64_t begin = piece % job->chunks * VIT_PIECE_ELEMENTS, n = g->dim[0] - begin;
     if (job->chunks > 1 && n > VIT_PIECE_ELEMENTS)
@@ -155,29 +151,36 @@ static void broadcast_piece(void *context, int64_t piece, int worker)
     }
 }
 
-static void broadcast(struct vit_parallel *pool, const struct vit_op *op, struct broadcast job)
+void vit_broadcast_run(struct vit_parallel *pool, struct vit_access *access, const struct vit_broadcast *broadcast)
 {
-    job.groups = group_axes(op->in[0], op->in[1]);
-    struct groups *g = &job.groups;
+    struct broadcast job = {.kernel = broadcast->kernel,
+                            .access = access,
+                            .adds = broadcast->adds,
+                            .groups = vit_axis_groups_of(broadcast->a, broadcast->b),
+                            .y = broadcast->y->data,
+                            .a = broadcast->a->data,
+                            .b = broadcast->b->data,
+                            .rows = 1};
+    struct vit_axis_groups *g = &job.groups;
     while (g->n < 2)
         g->dim[g->n++] = 1;
-    job.y = op->out[0]->data;
-    job.a = op->in[0]->data;
-    job.b = op->in[1]->data;
-    job.rows = 1;
     for (int i = 1; i < g->n; i++)
         job.rows *= g->dim[i];
     job.rows_per_piece = vit_piece_rows(g->dim[0]);
     job.chunks = vit_piece_count(g->dim[0], VIT_PIECE_ELEMENTS);
-    vit_parallel_for(pool, vit_piece_count(job.rows, job.rows_per_piece) * job.chunks, broadcast_piece, &job);
+    vit_parallel_for(access ? NULL : pool, vit_piece_count(job.rows, job.rows_per_piece) * job.chunks, broadcast_piece,
+                     &job);
 }
 
 void vit_broadcast_forward(const struct vit_step *step, struct vit_broadcast_kernel kernel)
 {
-    broadcast(step->pool, step->op, (struct broadcast){.kernel = kernel});
+    const struct vit_op *op = step->op;
+    vit_broadcast_run(step->pool, NULL,
+                      &(struct vit_broadcast){.y = op->out[0], .a = op->in[0], .b = op->in[1], .kernel = kernel});
 }
 
 void vit_broadcast_stream(const struct vit_step *step, struct vit_access *access)
 {
-    broadcast(NULL, step->op, (struct broadcast){.access = access});
+    const struct vit_op *op = step->op;
+    vit_broadcast_run(NULL, access, &(struct vit_broadcast){.y = op->out[0], .a = op->in[0], .b = op->in[1]});
 }

@@ -3,6 +3,8 @@
 
 #include "model/base/parallel.h"
 #include "model/elementwise.h"
+#include "model/kernel_set.h"
+#include "model/strided_copy.h"
 
 #include <string.h>
 
@@ -36,103 +38,131 @@ void vit_unary_backward(const struct vit_step *step, const vit_real *value,
     vit_parallel_for(step->pool, vit_piece_count(u.n, VIT_PIECE_ELEMENTS), unary_piece, &u);
 }
 
-/* The axes of a behind which b does not change come last: runs of `run` elements with one element of b each, or, where
- * b's last axis is a's, runs with one element of b per element. */
-struct broadcast {
+/* Where the sums of an operator's second gradient come from: groups of axes over which b advances, and those that it
+ * was repeated along. */
+struct sums {
     const struct vit_step *step;
-    const vit_real *a, *b, *dy;
-    vit_real *da;
-    double *sum; /* of b's shape */
-    bool times, adds_a;
-    int ndim;
-    int64_t dim[VIT_MAX_DIMS], stride[VIT_MAX_DIMS]; /* of a; of b along a's axes: 0 where it is repeated */
-    int64_t rows;
+    const vit_real *a, *dy; /* a: NULL: no factor */
+    vit_real *db;
+    bool adds;
+    struct vit_axis_groups groups;
+    int64_t n;         /* of the innermost group: elements of db, or terms of one */
+    int64_t places;    /* of the groups behind it over which b advances */
+    int64_t repeats;   /* of those that it was repeated along */
+    int64_t per_piece; /* places, where a row is one chunk */
+    int64_t chunks;    /* of a row of db */
 };
 
-static struct broadcast describe(const struct vit_step *step, bool times)
+enum { SUMS = 1024 }; /* of db in one chunk: double numbers that stay in the first cache */
+
+/* First element of a at item `index` of the groups behind the innermost over which b advances, or of the others. */
+static int64_t offset_of(const struct sums *s, int64_t index, bool advances)
+{
+    int64_t offset = 0, inner = s->groups.dim[0];
+    for (int i = 1; i < s->groups.n; inner *= s->groups.dim[i++])
+        if ((s->groups.stride[i] != 0) == advances) {
+            offset += index % s->groups.dim[i] * inner;
+            index /= s->groups.dim[i];
+        }
+    return offset;
+}
+
+static void put(const struct sums *s, int64_t at, double sum)
+{
+    s->db[at] = (vit_real)(s->adds ? (double)s->db[at] + sum : sum);
+}
+
+/* One element of db: the sum over whole rows. */
+static void sum_rows(const struct sums *s, int64_t place)
+{
+    double sum[2] = {0, 0};
+    for (int64_t repeat = 0; repeat < s->repeats; repeat++) {
+        const int64_t at = offset_of(s, place, true) + offset_of(s, repeat, false);
+        vit_kernels()->sum_and_dot(sum, s->dy + at, s->a ? s->a + at : s->dy + at, 0, s->n);
+    }
+    put(s, place, sum[s->a != NULL]);
+}
+
+/* A chunk of a row of db: sums of columns. */
+static void sum_columns(const struct sums *s, int64_t place, int64_t chunk)
+{
+    double sum[SUMS];
+    const int64_t first = chunk * SUMS, n = s->n - first < SUMS ? s->n - first : SUMS;
+    memset(sum, 0, (size_t)n * sizeof *sum);
+    for (int64_t repeat = 0; repeat < s->repeats; repeat++) {
+        const int64_t at = offset_of(s, place, true) + offset_of(s, repeat, false) + first;
+        vit_kernels()->column_sums(sum, s->dy + at, s->a ? s->a + at : NULL, n);
+    }
+    for (int64_t i = 0; i < n; i++)
+        put(s, place * s->n + first + i, sum[i]);
+}
+
+static void sum_piece(void *context, int64_t piece, int worker)
+{
+    const struct sums *s = context;
+    int64_t place = piece / s->chunks * s->per_piece, end = place + s->per_piece;
+    (void)worker;
+    for (; place < end && place < s->places; place++)
+        if (s->groups.stride[0])
+            sum_columns(s, place, piece % s->chunks);
+        else
+            sum_rows(s, place);
+}
+
+/* db = the sums of dy, or of dy times a, over all that b was repeated along, each in one piece and in order. */
+static void sum_repeats(const struct vit_step *step, bool times)
 {
     const struct vit_op *op = step->op;
-    const struct vit_tensor *a = op->in[0], *b = op->in[1];
-    struct broadcast j = {.step = step,
-                          .a = a->data,
-                          .b = b->data,
-                          .dy = op->out[0]->grad->data,
-                          .da = a->grad ? a->grad->data : NULL,
-                          .sum = step->workspace,
-                          .times = times,
-                          .adds_a = vit_step_adds(step, 0),
-                          .ndim = a->ndim};
-    int64_t inner = 1;
-    for (int i = a->ndim; i-- > 0;) {
-        const int of_b = i - (a->ndim - b->ndim);
-        j.dim[i] = a->dim[i];
-        j.stride[i] = of_b >= 0 && b->dim[of_b] != 1 ? inner : 0;
-        inner *= of_b >= 0 ? b->dim[of_b] : 1;
-    }
-    j.rows = a->ndim ? vit_numel(a) / a->dim[a->ndim - 1] : 1;
-    return j;
+    struct sums s = {.step = step,
+                     .a = times ? op->in[0]->data : NULL,
+                     .dy = op->out[0]->grad->data,
+                     .db = op->in[1]->grad->data,
+                     .adds = vit_step_adds(step, 1),
+                     .groups = vit_axis_groups_of(op->in[0], op->in[1]),
+                     .places = 1,
+                     .repeats = 1};
+    s.n = s.groups.dim[0];
+    for (int i = 1; i < s.groups.n; i++)
+        *(s.groups.stride[i] ? &s.places : &s.repeats) *= s.groups.dim[i];
+    s.chunks = s.groups.stride[0] ? vit_piece_count(s.n, SUMS) : 1;
+    s.per_piece = s.chunks == 1 ? vit_piece_rows(s.n * s.repeats) : 1;
+    vit_parallel_for(step->pool, vit_piece_count(s.places, s.per_piece) * s.chunks, sum_piece, &s);
 }
 
-/* Element of b that belongs to the first element of a row of a. */
-static int64_t element_of_b(const struct broadcast *j, int64_t row)
+/* to = dy, or dy times factor, which is as large or broadcast; or that added to what is there. */
+static void pass_on(const struct vit_step *step, int input, const struct vit_tensor *factor)
 {
-    int64_t at = 0;
-    for (int i = j->ndim - 1; i-- > 0; row /= j->dim[i])
-        /* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): dims are at least 1 */
-        at += row % j->dim[i] * j->stride[i];
-    return at;
-}
-
-static void row_of_da(const struct broadcast *j, int64_t row, int64_t n)
-{
-    const int64_t step = j->ndim ? j->stride[j->ndim - 1] : 0;
-    const vit_real *b = j->times ? j->b + element_of_b(j, row) : NULL, *dy = j->dy + row * n;
-    vit_real *da = j->da + row * n;
-    for (int64_t i = 0; i < n; i++) {
-        const vit_real gradient = b ? dy[i] * b[i * step] : dy[i];
-        da[i] = j->adds_a ? da[i] + gradient : gradient;
-    }
-}
-
-static void da_piece(void *context, int64_t piece, int worker)
-{
-    const struct broadcast *j = context;
-    const int64_t n = j->ndim ? j->dim[j->ndim - 1] : 1, per_piece = vit_piece_rows(n);
-    const int64_t end = (piece + 1) * per_piece < j->rows ? (piece + 1) * per_piece : j->rows;
-    (void)worker;
-    for (int64_t row = piece * per_piece; row < end; row++)
-        row_of_da(j, row, n);
-}
-
-static void sum_db(const struct broadcast *j, int64_t n)
-{
-    const int64_t step = j->ndim ? j->stride[j->ndim - 1] : 0;
-    for (int64_t row = 0; row < j->rows; row++) {
-        double *sum = j->sum + element_of_b(j, row);
-        const vit_real *dy = j->dy + row * n, *a = j->a + row * n;
-        for (int64_t i = 0; i < n; i++)
-            sum[i * step] += (double)(j->times ? dy[i] * a[i] : dy[i]);
-    }
+    const struct vit_kernel_set *k = vit_kernels();
+    const struct vit_tensor *to = step->op->in[input]->grad, *dy = step->op->out[0]->grad;
+    const bool adds = vit_step_adds(step, input);
+    if (factor)
+        vit_broadcast_run(
+            step->pool, NULL,
+            &(struct vit_broadcast){.y = to,
+                                    .a = dy,
+                                    .b = factor,
+                                    .kernel = adds ? (struct vit_broadcast_kernel){k->mul_add_rows, k->mul_add_scalars}
+                                                   : (struct vit_broadcast_kernel){k->mul_rows, k->mul_scalars},
+                                    .adds = adds});
+    else
+        vit_strided_copy(step->pool, NULL,
+                         &(struct vit_strided_copy){.y = to->data,
+                                                    .x = dy->data,
+                                                    .ndim = 1,
+                                                    .dim = {vit_numel(dy)},
+                                                    .y_stride = {1},
+                                                    .x_stride = {1},
+                                                    .adds = adds});
 }
 
 void vit_broadcast_backward(const struct vit_step *step, bool times)
 {
-    struct broadcast j = describe(step, times);
-    const int64_t n = j.ndim ? j.dim[j.ndim - 1] : 1;
-    const struct vit_tensor *db = step->op->in[1]->grad;
-    if (j.da)
-        vit_parallel_for(step->pool, vit_piece_count(j.rows, vit_piece_rows(n)), da_piece, &j);
-    if (!db)
-        return;
-    const int64_t elements = vit_numel(db);
-    memset(j.sum, 0, (size_t)elements * sizeof *j.sum);
-    sum_db(&j, n);
-    for (int64_t i = 0; i < elements; i++)
-        db->data[i] = (vit_real)(vit_step_adds(step, 1) ? (double)db->data[i] + j.sum[i] : j.sum[i]);
-}
-
-size_t vit_broadcast_back_workspace(const struct vit_op *op, int threads)
-{
-    (void)threads;
-    return op->in[1]->grad ? (size_t)vit_numel(op->in[1]) * sizeof(double) : 0;
+    const struct vit_op *op = step->op;
+    const struct vit_tensor *a = op->in[0], *b = op->in[1];
+    if (a->grad)
+        pass_on(step, 0, times ? b : NULL);
+    if (b->grad && vit_numel(a) == vit_numel(b))
+        pass_on(step, 1, times ? a : NULL);
+    else if (b->grad)
+        sum_repeats(step, times);
 }

@@ -10,6 +10,5 @@ void vit_unary_backward(const struct vit_step *step, const vit_real *value,
                                        int64_t adds));
 
 /* da = dy times b, db = the sum of dy times a over the axes that b was repeated along; times: false leaves both factors
- * out (add). Workspace: vit_broadcast_back_workspace. */
+ * out (add). */
 void vit_broadcast_backward(const struct vit_step *step, bool times);
-size_t vit_broadcast_back_workspace(const struct vit_op *op, int threads);

@@ -12,6 +12,7 @@ enum { VIT_FMA_ROOM = 12 * 64 / (int)sizeof(vit_real) };
 
 struct vit_access;        /* model/access.h */
 struct vit_depthwise;     /* model/kernels/conv_shape.h */
+struct vit_depthwise_back;
 struct vit_layer_norm;    /* model/kernels/layer_norm.h */
 struct vit_panel_product; /* model/kernels/panel.h */
 struct vit_phases;        /* model/kernels/phases.h */

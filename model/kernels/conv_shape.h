@@ -5,6 +5,7 @@
 
 #include "model/base/real.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum {
@@ -69,4 +70,50 @@ struct vit_depthwise {
 static inline int64_t vit_depthwise_scratch(const int64_t *shape)
 {
     return vit_depthwise_batch(shape) * (vit_phases_size(shape) + vit_phase_outputs(shape)) + 2 * VIT_SLACK;
+}
+
+/* What depthwise_back takes: one channel of all images. */
+struct vit_depthwise_back {
+    vit_real *dx;              /* (height, width), set or added to, or NULL */
+    double *dw;                /* (kernel, kernel), added to, or NULL */
+    const vit_real *dy;        /* (out height, out width) */
+    const vit_real *x;         /* (height, width); read where there is dw */
+    const vit_real *weight;    /* (kernel, kernel); read where there is dx */
+    vit_real *scratch;         /* vit_depthwise_back_scratch(shape) elements */
+    const int64_t *shape;      /* kernel <= 7 */
+    int64_t images;            /* ... */
+    int64_t in_step, out_step; /* elements between these: of x and dx, of dy */
+    bool adds;                 /* to dx */
+};
+
+/* Zeros before the gradients of a plane: the largest offset of a tap. */
+static inline int64_t vit_depthwise_back_lead(const int64_t *shape)
+{
+    return (shape[VIT_CONV_KERNEL] - 1) / shape[VIT_CONV_STRIDE] * (vit_phase_width(shape) + 1);
+}
+
+/* Elements of the gradients of a plane, at the width of a phase. */
+static inline int64_t vit_depthwise_back_gradients(const int64_t *shape)
+{
+    return vit_depthwise_back_lead(shape) + vit_phase_height(shape) * vit_phase_width(shape) + 4 * VIT_SLACK;
+}
+
+/* Elements of scratch of one plane: gradients, phases of x, a row of phases of dx. */
+static inline int64_t vit_depthwise_back_plane(const int64_t *shape)
+{
+    return vit_depthwise_back_gradients(shape) + vit_phases_size(shape) +
+           vit_phases_size(shape) / shape[VIT_CONV_STRIDE];
+}
+
+/* Planes that are padded and worked on together, as in vit_depthwise_batch. */
+static inline int64_t vit_depthwise_back_batch(const int64_t *shape)
+{
+    enum { ELEMENTS = 8192, PLANES = 16 };
+    const int64_t planes = ELEMENTS / vit_depthwise_back_plane(shape);
+    return planes < 1 ? 1 : planes > PLANES ? PLANES : planes;
+}
+
+static inline int64_t vit_depthwise_back_scratch(const int64_t *shape)
+{
+    return vit_depthwise_back_batch(shape) * vit_depthwise_back_plane(shape) + 2 * VIT_SLACK;
 }

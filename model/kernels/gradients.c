@@ -6,11 +6,11 @@
 
 #include <math.h>
 
-/* dx = dy where y > 0. */
+/* dx = dy but where y <= 0: NaN, which is not, lets it pass. */
 void VIT_KERNEL_NAME(relu_back)(vit_real *dx, const vit_real *y, const vit_real *dy, int64_t n, int64_t adds)
 {
     for (int64_t i = 0; i < n; i++) {
-        const vit_real gradient = y[i] > 0 ? dy[i] : 0;
+        const vit_real gradient = y[i] <= 0 ? 0 : dy[i];
         dx[i] = adds ? dx[i] + gradient : gradient;
     }
 }
@@ -128,6 +128,17 @@ void VIT_KERNEL_NAME(moments)(double *sums, const vit_real *x, vit_real about, i
     }
     sums[0] += (double)sum_lanes(sum) + rest;
     sums[1] += (double)sum_lanes(square) + rest_square;
+}
+
+/* sums[i] += dy[i], times a[i] where a is not NULL. */
+void VIT_KERNEL_NAME(column_sums)(double *sums, const vit_real *dy, const vit_real *a, int64_t n)
+{
+    if (a)
+        for (int64_t i = 0; i < n; i++)
+            sums[i] += (double)dy[i] * (double)a[i];
+    else
+        for (int64_t i = 0; i < n; i++)
+            sums[i] += (double)dy[i];
 }
 
 /* dx = c[0] dy + c[1] (x - c[2]) + c[3]. */

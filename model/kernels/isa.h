@@ -11,11 +11,12 @@
 #define VIT_PASTE(name, isa) VIT_PASTE_AGAIN(name, isa)
 #define VIT_KERNEL_NAME(name) VIT_PASTE(name, VIT_ISA)
 
-struct vit_access;        /* model/access.h */
-struct vit_depthwise;     /* model/kernels/conv_shape.h */
-struct vit_layer_norm;    /* model/kernels/layer_norm.h */
-struct vit_panel_product; /* model/kernels/panel.h */
-struct vit_phases;        /* model/kernels/phases.h */
+struct vit_access;         /* model/access.h */
+struct vit_depthwise;      /* model/kernels/conv_shape.h */
+struct vit_depthwise_back; /* model/kernels/conv_shape.h */
+struct vit_layer_norm;     /* model/kernels/layer_norm.h */
+struct vit_panel_product;  /* model/kernels/panel.h */
+struct vit_phases;         /* model/kernels/phases.h */
 
 #define VIT_KERNEL(name, parameters) void VIT_KERNEL_NAME(name) parameters;
 #include "model/kernels/kernels.def"

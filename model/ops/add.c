@@ -34,9 +34,7 @@ const struct vit_op_def vit_op_add = {
     .max_in = 2,
     .infer = vit_broadcast_infer,
     .cost = cost,
-    .backward =
-        (const struct vit_kernel[]){{.name = "rows", .workspace = vit_broadcast_back_workspace, .forward = backward},
-                                    {0}},
+    .backward = (const struct vit_kernel[]){{.name = "rows", .forward = backward}, {0}},
     .backward_reads = 0,
     .backward_cost = backward_cost,
     .cpu = (const struct vit_kernel[]){{.name = "rows", .forward = forward, .stream = vit_broadcast_stream}, {0}},

@@ -11,8 +11,6 @@
 #include "model/kernel_set.h"
 #include "model/plan.h"
 
-#include <string.h>
-
 struct planes {
     struct vit_access *access; /* not NULL: names what would be touched */
     const vit_real *x, *w, *bias;
@@ -117,31 +115,45 @@ static void set_or_add(const struct vit_step *step, int input, int64_t at, doubl
     *to = (vit_real)(vit_step_adds(step, input) ? (double)*to + value : value);
 }
 
+/* Elements per worker, whole cache lines. */
+static size_t back_scratch_elements(const int64_t *shape)
+{
+    return ((size_t)vit_depthwise_back_scratch(shape) + VIT_SLACK - 1) / VIT_SLACK * VIT_SLACK;
+}
+
+static size_t back_workspace(const struct vit_op *op, int threads)
+{
+    int64_t shape[VIT_CONV_SIZES];
+    vit_convolution_sizes(op, shape);
+    return (size_t)threads * back_scratch_elements(shape) * sizeof(vit_real);
+}
+
 static void back_channel(void *context, int64_t channel, int worker)
 {
     const struct way_back *b = context;
     const struct vit_op *op = b->step->op;
     const int64_t taps = b->shape[VIT_CONV_KERNEL] * b->shape[VIT_CONV_KERNEL];
+    const vit_real *dy = op->out[0]->grad->data + channel * b->out_plane;
     double dw[VIT_DEPTHWISE_MAX_KERNEL * VIT_DEPTHWISE_MAX_KERNEL] = {0}, db = 0;
-    (void)worker;
-    for (int64_t image = 0; image < b->images; image++) {
-        const int64_t plane = image * b->channels + channel;
-        const vit_real *dy = op->out[0]->grad->data + plane * b->out_plane;
-        if (op->in[0]->grad) {
-            vit_real *dx = op->in[0]->grad->data + plane * b->in_plane;
-            if (!vit_step_adds(b->step, 0))
-                memset(dx, 0, (size_t)b->in_plane * sizeof *dx);
-            vit_kernels()->depthwise_plane_dx(dx, dy, op->in[1]->data + channel * taps, b->shape);
-        }
-        if (op->in[1]->grad)
-            vit_kernels()->depthwise_plane_dw(dw, dy, op->in[0]->data + plane * b->in_plane, b->shape);
-        if (op->n_in > 2 && op->in[2]->grad)
-            db += sum_of(dy, b->out_plane);
-    }
+    vit_kernels()->depthwise_back(&(struct vit_depthwise_back){
+        .dx = op->in[0]->grad ? op->in[0]->grad->data + channel * b->in_plane : NULL,
+        .dw = op->in[1]->grad ? dw : NULL,
+        .dy = dy,
+        .x = op->in[0]->data + channel * b->in_plane,
+        .weight = op->in[1]->data + channel * taps,
+        .scratch = (vit_real *)b->step->workspace + (size_t)worker * back_scratch_elements(b->shape),
+        .shape = b->shape,
+        .images = b->images,
+        .in_step = b->channels * b->in_plane,
+        .out_step = b->channels * b->out_plane,
+        .adds = vit_step_adds(b->step, 0)});
     for (int64_t i = 0; op->in[1]->grad && i < taps; i++)
         set_or_add(b->step, 1, channel * taps + i, dw[i]);
-    if (op->n_in > 2 && op->in[2]->grad)
-        set_or_add(b->step, 2, channel, db);
+    if (op->n_in < 3 || !op->in[2]->grad)
+        return;
+    for (int64_t image = 0; image < b->images; image++)
+        db += sum_of(dy + image * b->channels * b->out_plane, b->out_plane);
+    set_or_add(b->step, 2, channel, db);
 }
 
 static void backward(const struct vit_step *step)
@@ -163,7 +175,8 @@ static void backward_cost(const struct vit_op *op, struct vit_cost *cost)
     cost->flops *= 2;
 }
 
-static const struct vit_kernel way_back[] = {{.name = "planes", .forward = backward}, {0}};
+static const struct vit_kernel way_back[] = {
+    {.name = "padded_planes", .workspace = back_workspace, .forward = backward}, {0}};
 
 static const struct vit_kernel kernels[] = {
     {.name = "padded_planes", .workspace = workspace, .forward = forward, .stream = stream}, {0}};
