@@ -10,8 +10,9 @@
 /* Elements that fma_peak may touch: 12 registers of the widest kind. */
 enum { VIT_FMA_ROOM = 12 * 64 / (int)sizeof(vit_real) };
 
-struct vit_access;        /* model/access.h */
-struct vit_depthwise;     /* model/kernels/conv_shape.h */
+struct vit_access;    /* model/access.h */
+struct vit_channel;   /* model/kernels/channel.h */
+struct vit_depthwise; /* model/kernels/conv_shape.h */
 struct vit_depthwise_back;
 struct vit_layer_norm;    /* model/kernels/layer_norm.h */
 struct vit_panel_product; /* model/kernels/panel.h */

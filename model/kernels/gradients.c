@@ -5,6 +5,7 @@
 #include "model/kernels/vector_math.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 /* dx = dy but where y <= 0: NaN, which is not, lets it pass. */
 void VIT_KERNEL_NAME(relu_back)(vit_real *dx, const vit_real *y, const vit_real *dy, int64_t n, int64_t adds)
@@ -28,7 +29,9 @@ void VIT_KERNEL_NAME(sigmoid_back)(vit_real *dx, const vit_real *y, const vit_re
 static inline vit_vector gelu_slope(vit_vector x)
 {
     const vit_real density = (vit_real)0.39894228040143267794; /* 1 / sqrt(2 pi) */
-    return vit_vector_normal_cdf(x) + x * density * vit_vector_exp(x * x * (vit_real)-0.5);
+    vit_vector power;
+    const vit_vector distribution = vit_vector_normal(x, &power);
+    return distribution + x * density * power;
 }
 
 void VIT_KERNEL_NAME(gelu_back)(vit_real *dx, const vit_real *x, const vit_real *dy, int64_t n, int64_t adds)
@@ -83,14 +86,6 @@ void VIT_KERNEL_NAME(hswish_back)(vit_real *dx, const vit_real *x, const vit_rea
     }
 }
 
-static inline vit_real sum_lanes(vit_vector v)
-{
-    vit_real sum = 0;
-    for (int l = 0; l < VIT_LANES; l++)
-        sum += v[l];
-    return sum;
-}
-
 /* sums[0] += sum of a, sums[1] += sum of a * (b - about). */
 void VIT_KERNEL_NAME(sum_and_dot)(double *sums, const vit_real *a, const vit_real *b, vit_real about, int64_t n)
 {
@@ -101,13 +96,13 @@ void VIT_KERNEL_NAME(sum_and_dot)(double *sums, const vit_real *a, const vit_rea
         sum += v;
         product += v * (vit_vector_load(b + i) - about);
     }
-    double rest = 0, rest_product = 0;
-    for (; i < n; i++) {
-        rest += (double)a[i];
-        rest_product += (double)(a[i] * (b[i] - about));
+    if (i < n) {
+        const vit_vector v = vit_vector_load_part(a + i, n - i, 0);
+        sum += v;
+        product += v * (vit_vector_load_part(b + i, n - i, about) - about);
     }
-    sums[0] += (double)sum_lanes(sum) + rest;
-    sums[1] += (double)sum_lanes(product) + rest_product;
+    sums[0] += (double)vit_vector_sum(sum);
+    sums[1] += (double)vit_vector_sum(product);
 }
 
 /* sums[0] += sum of x, sums[1] += sum of (x - about)^2. */
@@ -126,8 +121,8 @@ void VIT_KERNEL_NAME(moments)(double *sums, const vit_real *x, vit_real about, i
         rest += (double)x[i];
         rest_square += d * d;
     }
-    sums[0] += (double)sum_lanes(sum) + rest;
-    sums[1] += (double)sum_lanes(square) + rest_square;
+    sums[0] += (double)vit_vector_sum(sum) + rest;
+    sums[1] += (double)vit_vector_sum(square) + rest_square;
 }
 
 /* sums[i] += dy[i], times a[i] where a is not NULL. */
@@ -166,31 +161,52 @@ void VIT_KERNEL_NAME(softmax_back_rows)(vit_real *dx, const vit_real *y, const v
     }
 }
 
+/* What a row of a layer norm is made of: sums of d, d * d, g and g * d, d = x - centre, g = dy * w. */
+struct row_sums {
+    vit_real d, square, g, product;
+};
+
+static inline struct row_sums sum_row(const vit_real *const source[3], int64_t n, vit_real centre)
+{
+    vit_vector sum[4] = {{0}, {0}, {0}, {0}};
+    for (int64_t i = 0; i < n; i += VIT_LANES) {
+        const bool whole = i + VIT_LANES <= n;
+        const vit_vector x =
+            whole ? vit_vector_load(source[0] + i) : vit_vector_load_part(source[0] + i, n - i, centre);
+        const vit_vector dy = whole ? vit_vector_load(source[1] + i) : vit_vector_load_part(source[1] + i, n - i, 0);
+        const vit_vector w = whole ? vit_vector_load(source[2] + i) : vit_vector_load_part(source[2] + i, n - i, 0);
+        const vit_vector d = x - centre, g = dy * w;
+        sum[0] += d;
+        sum[1] += d * d;
+        sum[2] += g;
+        sum[3] += g * d;
+    }
+    return (struct row_sums){vit_vector_sum(sum[0]), vit_vector_sum(sum[1]), vit_vector_sum(sum[2]),
+                             vit_vector_sum(sum[3])};
+}
+
 /* Rows of n: h = (x - mean) / deviation; dh = dy w; dx = (dh - mean dh - h mean(dh h)) / deviation; part (2, n): += dy
- * h and += dy. dx may be NULL. size: rows, n, adds. scratch (n). */
+ * h and += dy. dx may be NULL. size: rows, n, adds. Sums about a first mean correct it, as in the forward. */
 void VIT_KERNEL_NAME(layer_norm_back_rows)(vit_real *dx, vit_real *part, const vit_real *const source[3],
-                                           vit_real *scratch, const int64_t *size, double eps)
+                                           const int64_t *size, double eps)
 {
     const int64_t n = size[1];
-    const vit_real *x = source[0], *dy = source[1], *w = source[2];
+    const vit_real inverse = 1 / (vit_real)n, *x = source[0], *dy = source[1], *w = source[2];
     for (int64_t row = 0; row < size[0]; row++, x += n, dy += n, dx = dx ? dx + n : dx) {
-        double moment[2] = {0, 0}, sums[2] = {0, 0};
-        VIT_KERNEL_NAME(moments)(moment, x, 0, n);
-        const vit_real mean = (vit_real)(moment[0] / (double)n);
-        moment[0] = moment[1] = 0;
-        VIT_KERNEL_NAME(moments)(moment, x, mean, n);
-        const vit_real rstd = (vit_real)(1 / sqrt(moment[1] / (double)n + eps));
+        const vit_real centre = vit_row_sum(x, n) * inverse;
+        const struct row_sums s = sum_row((const vit_real *const[]){x, dy, w}, n, centre);
+        const vit_real more = s.d * inverse, variance = s.square * inverse - more * more;
+        const vit_real rstd = (vit_real)(1 / sqrt((double)variance + eps));
+        const vit_real slope = -(s.product - more * s.g) * inverse * rstd * rstd, shift = -s.g * inverse;
         for (int64_t i = 0; i < n; i++) {
-            part[i] += dy[i] * (x[i] - mean) * rstd;
+            part[i] += dy[i] * (((x[i] - centre) - more) * rstd);
             part[n + i] += dy[i];
-            scratch[i] = dy[i] * w[i];
         }
-        if (!dx)
-            continue;
-        VIT_KERNEL_NAME(sum_and_dot)(sums, scratch, x, mean, n);
-        const vit_real slope = (vit_real)(-sums[1] / (double)n) * rstd * rstd * rstd;
-        const vit_real shift = (vit_real)(-sums[0] / (double)n) * rstd;
-        VIT_KERNEL_NAME(norm_back)
-        (dx, scratch, x, (const vit_real[]){rstd, slope, mean, shift}, (const int64_t[]){n, size[2]});
+        if (dx && size[2])
+            for (int64_t i = 0; i < n; i++)
+                dx[i] += (dy[i] * w[i] + slope * ((x[i] - centre) - more) + shift) * rstd;
+        else if (dx)
+            for (int64_t i = 0; i < n; i++)
+                dx[i] = (dy[i] * w[i] + slope * ((x[i] - centre) - more) + shift) * rstd;
     }
 }

@@ -12,6 +12,7 @@
 #define VIT_KERNEL_NAME(name) VIT_PASTE(name, VIT_ISA)
 
 struct vit_access;         /* model/access.h */
+struct vit_channel;        /* model/kernels/channel.h */
 struct vit_depthwise;      /* model/kernels/conv_shape.h */
 struct vit_depthwise_back; /* model/kernels/conv_shape.h */
 struct vit_layer_norm;     /* model/kernels/layer_norm.h */

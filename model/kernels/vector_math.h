@@ -49,8 +49,9 @@ static inline vit_vector vit_vector_exp_negative(vit_vector x)
     return vit_vector_exp(x);
 }
 
-static inline vit_vector vit_vector_normal_cdf(vit_vector x)
+static inline vit_vector vit_vector_normal(vit_vector x, vit_vector *power)
 {
+    *power = vit_vector_exp(x * x * -0.5);
     return 0.5 * (vit_vector)VIT_SLEEF(erfc, _u15)((vit_sleef_vector)(-0.70710678118654752440 * x));
 }
 
@@ -75,8 +76,9 @@ static inline vit_vector vit_vector_exp_negative(vit_vector x)
 }
 
 /* Distribution function of the standard normal distribution, (1 + erf(x / sqrt(2))) / 2, with no digit lost below 0:
- * for t = |x| the tail beyond t is exp(-t^2 / 2) times a ratio of polynomials, minimax for t <= 14 (6e-9). */
-static inline vit_vector vit_vector_normal_cdf(vit_vector x)
+ * for t = |x| the tail beyond t is exp(-t^2 / 2) times a ratio of polynomials, minimax for t <= 14 (6e-9). power: that
+ * exponential, which is 0 before t reaches 14. */
+static inline vit_vector vit_vector_normal(vit_vector x, vit_vector *power)
 {
     const vit_bit_vector sign = (vit_bit_vector)x & 0x80000000U;
     vit_vector t = vit_vector_min(vit_vector_fill(14.0F), (vit_vector)((vit_bit_vector)x ^ sign));
@@ -89,9 +91,16 @@ static inline vit_vector vit_vector_normal_cdf(vit_vector x)
     q = q * t + 1.199292297F;
     q = q * t + 1.672387782F;
     q = q * t + 1.0F;
-    vit_vector tail = vit_vector_exp_negative(t * t * -0.5F) * (p / q);
+    *power = vit_vector_exp_negative(t * t * -0.5F);
+    vit_vector tail = *power * (p / q);
     vit_vector half = (vit_vector)(0x3f000000U | sign); /* 0.5 or -0.5 */
     return (0.5F + half) - (vit_vector)((vit_bit_vector)tail ^ sign);
 }
 
 #endif
+
+static inline vit_vector vit_vector_normal_cdf(vit_vector x)
+{
+    vit_vector power;
+    return vit_vector_normal(x, &power);
+}

@@ -2,7 +2,8 @@
 /* batch_norm_train.c - batch norm in training: y = (x - mean) / sqrt(var + eps) * weight + bias per channel, with mean
  * and (biased) variance of the batch over all axes but 1. Running statistics become (1 - momentum) running + momentum
  * batch, the variance unbiased there. x, y (B, C, ...), 2 to 4 dims; weight, bias, running_mean, running_var (C); saved
- * (2, C): mean, 1 / sqrt(var + eps). Attributes: eps, momentum. Back, h = (x - mean) / deviation over N values of a
+ * (3, C): mean, 1 / sqrt(var + eps), what the mean lost by rounding: x - mean is exact where the mean is large against
+ * the deviation. Attributes: eps, momentum. Back, h = (x - mean) / deviation over N values of a
  * channel: dweight = sum dy h, dbias = sum dy, dx = weight / deviation (dy - dbias / N - h dweight / N). A channel is
  * one piece, its images in order. With other ranks the statistics, N and the sums in dx are those of all their images
  * (synchronised batch norm); dweight and dbias are this rank's share. FLOPs: 6 per element; back: 9. */
@@ -10,6 +11,7 @@
 #include "model/base/parallel.h"
 #include "model/base/status.h"
 #include "model/kernel_set.h"
+#include "model/kernels/channel.h"
 #include "model/plan.h"
 
 #include <math.h>
@@ -28,7 +30,7 @@ static int infer(struct vit_op *op)
         return vit_op_fail(op, "input %s has one value per channel: a batch of more than one is needed to train",
                            vit_shape_text(x, text));
     op->out[1]->ndim = 2;
-    op->out[1]->dim[0] = 2;
+    op->out[1]->dim[0] = 3;
     op->out[1]->dim[1] = x->dim[1];
     return vit_op_infer_same(op);
 }
@@ -69,13 +71,34 @@ static struct channel describe(const struct vit_step *step)
                             .shared = step->workspace};
 }
 
-/* Sum of x, or of (x - about)^2, over the channel. */
-static double sum_over(const struct channel *c, int64_t channel, vit_real about, bool squares)
+static struct vit_channel values_of(const struct channel *c, int64_t channel)
 {
+    const int64_t at = channel * c->n;
+    return (struct vit_channel){.x = c->op->in[0]->data + at,
+                                .y = c->op->out[0]->data + at,
+                                .images = c->images,
+                                .n = c->n,
+                                .step = c->channels * c->n};
+}
+
+/* Sum over the channel on this rank, taken about its first value: no digits are lost to a mean that is large against
+ * the deviation. */
+static double sum_of(const struct channel *c, int64_t channel)
+{
+    const struct vit_channel values = values_of(c, channel);
     double sums[2] = {0, 0};
-    for (int64_t image = 0; image < c->images; image++)
-        vit_kernels()->moments(sums, c->op->in[0]->data + (image * c->channels + channel) * c->n, about, c->n);
-    return sums[squares];
+    vit_kernels()->channel_sums(sums, &values, values.x[0]);
+    return sums[0] + (double)values.x[0] * (double)(c->images * c->n);
+}
+
+/* Sum of (x - mean)^2 over the channel on this rank. */
+static double squares_about(const struct channel *c, int64_t channel, double mean)
+{
+    const struct vit_channel values = values_of(c, channel);
+    const double rest = mean - (double)(vit_real)mean;
+    double sums[2] = {0, 0};
+    vit_kernels()->channel_sums(sums, &values, (vit_real)mean);
+    return sums[1] - 2 * rest * sums[0] + rest * rest * (double)(c->images * c->n);
 }
 
 static void update(vit_real *running, double momentum, double value)
@@ -89,13 +112,14 @@ static void normalise(const struct channel *c, int64_t channel, double mean, dou
     const struct vit_op *op = c->op;
     const double rstd = 1 / sqrt(squares / c->count + op->attr.eps);
     const double scale = (double)op->in[1]->data[channel] * rstd;
-    const vit_real factor = (vit_real)scale, shift = (vit_real)((double)op->in[2]->data[channel] - mean * scale);
-    for (int64_t image = 0; image < c->images; image++) {
-        const int64_t at = (image * c->channels + channel) * c->n;
-        vit_kernels()->scale_shift_rows(op->out[0]->data + at, op->in[0]->data + at, &factor, &shift, 1, c->n);
-    }
-    op->out[1]->data[channel] = (vit_real)mean;
+    const vit_real centre = (vit_real)mean, rest = (vit_real)(mean - (double)centre);
+    const struct vit_channel values = values_of(c, channel);
+    vit_kernels()->channel_scale(
+        &values, (const vit_real[]){centre, (vit_real)scale,
+                                    (vit_real)((double)op->in[2]->data[channel] - (double)rest * scale)});
+    op->out[1]->data[channel] = centre;
     op->out[1]->data[c->channels + channel] = (vit_real)rstd;
+    op->out[1]->data[2 * c->channels + channel] = rest;
     update(&op->in[3]->data[channel], op->attr.momentum, mean);
     update(&op->in[4]->data[channel], op->attr.momentum, squares / (c->count - 1));
 }
@@ -103,23 +127,23 @@ static void normalise(const struct channel *c, int64_t channel, double mean, dou
 static void channel_forward(void *context, int64_t channel, int worker)
 {
     const struct channel *c = context;
-    const double mean = sum_over(c, channel, 0, false) / c->count;
+    const double mean = sum_of(c, channel) / c->count;
     (void)worker;
-    normalise(c, channel, mean, sum_over(c, channel, (vit_real)mean, true));
+    normalise(c, channel, mean, squares_about(c, channel, mean));
 }
 
 static void channel_sum(void *context, int64_t channel, int worker)
 {
     const struct channel *c = context;
     (void)worker;
-    c->shared[channel] = sum_over(c, channel, 0, false);
+    c->shared[channel] = sum_of(c, channel);
 }
 
 static void channel_squares(void *context, int64_t channel, int worker)
 {
     const struct channel *c = context;
     (void)worker;
-    c->shared[c->channels + channel] = sum_over(c, channel, (vit_real)(c->shared[channel] / c->count), true);
+    c->shared[c->channels + channel] = squares_about(c, channel, c->shared[channel] / c->count);
 }
 
 static void channel_finish(void *context, int64_t channel, int worker)
@@ -164,8 +188,8 @@ static void stream(const struct vit_step *step, struct vit_access *access)
             vit_access_read(access, op->in[i]->data + channel, one);
         for (int i = 3; i < 5; i++)
             vit_access_write(access, op->in[i]->data + channel, one);
-        vit_access_write(access, op->out[1]->data + channel, one);
-        vit_access_write(access, op->out[1]->data + c.channels + channel, one);
+        for (int i = 0; i < 3; i++)
+            vit_access_write(access, op->out[1]->data + i * c.channels + channel, one);
     }
 }
 
@@ -178,12 +202,11 @@ struct back {
 static void sum_back(const struct channel *c, int64_t channel, double sums[2])
 {
     const struct vit_op *op = c->op;
+    struct vit_channel values = values_of(c, channel);
+    values.dy = op->out[0]->grad->data + channel * c->n;
     sums[0] = sums[1] = 0;
-    for (int64_t image = 0; image < c->images; image++) {
-        const int64_t at = (image * c->channels + channel) * c->n;
-        vit_kernels()->sum_and_dot(sums, op->out[0]->grad->data + at, op->in[0]->data + at, op->out[1]->data[channel],
-                                   c->n);
-    }
+    vit_kernels()->channel_back_sums(sums, &values, op->out[1]->data[channel]);
+    sums[1] -= (double)op->out[1]->data[2 * c->channels + channel] * sums[0];
 }
 
 /* Gradients of weight and bias. */
@@ -206,13 +229,16 @@ static void pass_back(const struct back *back, int64_t channel, const double sum
     const vit_real mean = op->out[1]->data[channel];
     const double rstd = (double)op->out[1]->data[c->channels + channel];
     const double scale = (double)op->in[1]->data[channel] * rstd;
-    const vit_real factor[4] = {(vit_real)scale, (vit_real)(-scale * rstd * rstd * sums[1] / c->count), mean,
-                                (vit_real)(-scale * sums[0] / c->count)};
-    for (int64_t image = 0; op->in[0]->grad && image < c->images; image++) {
-        const int64_t at = (image * c->channels + channel) * c->n;
-        vit_kernels()->norm_back(op->in[0]->grad->data + at, op->out[0]->grad->data + at, op->in[0]->data + at, factor,
-                                 (const int64_t[]){c->n, vit_step_adds(back->step, 0)});
-    }
+    const double slope = -scale * rstd * rstd * sums[1] / c->count,
+                 rest = (double)op->out[1]->data[2 * c->channels + channel];
+    const vit_real factor[4] = {(vit_real)scale, (vit_real)slope, mean,
+                                (vit_real)(-scale * sums[0] / c->count - slope * rest)};
+    struct vit_channel values = values_of(c, channel);
+    if (!op->in[0]->grad)
+        return;
+    values.dy = op->out[0]->grad->data + channel * c->n;
+    values.y = op->in[0]->grad->data + channel * c->n;
+    vit_kernels()->channel_back(&values, factor, vit_step_adds(back->step, 0));
 }
 
 static void channel_backward(void *context, int64_t channel, int worker)

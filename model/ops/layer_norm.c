@@ -86,7 +86,7 @@ static void cost(const struct vit_op *op, struct vit_cost *c)
     c->flops = 7 * elements + 5 * (elements / n);
 }
 
-/* Each piece of rows has sums of its own for weight and bias, (2, n), and scratch (n); they are added in order. */
+/* Each piece of rows has sums of its own for weight and bias, (2, n); they are added in order. */
 static int64_t back_pieces(const struct vit_op *op)
 {
     const int64_t n = op->in[0]->dim[op->in[0]->ndim - 1];
@@ -96,7 +96,7 @@ static int64_t back_pieces(const struct vit_op *op)
 static size_t back_workspace(const struct vit_op *op, int threads)
 {
     (void)threads;
-    return (size_t)(back_pieces(op) * 3 * op->in[0]->dim[op->in[0]->ndim - 1]) * sizeof(vit_real);
+    return (size_t)(back_pieces(op) * 2 * op->in[0]->dim[op->in[0]->ndim - 1]) * sizeof(vit_real);
 }
 
 static void back_piece(void *context, int64_t piece, int worker)
@@ -105,12 +105,12 @@ static void back_piece(void *context, int64_t piece, int worker)
     const struct vit_op *op = step->op;
     const int64_t n = op->in[0]->dim[op->in[0]->ndim - 1], per_piece = vit_piece_rows(n), row = piece * per_piece;
     const int64_t rest = vit_numel(op->in[0]) / n - row;
-    vit_real *part = (vit_real *)step->workspace + piece * 3 * n;
+    vit_real *part = (vit_real *)step->workspace + piece * 2 * n;
     const vit_real *const source[3] = {op->in[0]->data + row * n, op->out[0]->grad->data + row * n, op->in[1]->data};
     (void)worker;
     memset(part, 0, 2 * (size_t)n * sizeof *part);
     vit_kernels()->layer_norm_back_rows(
-        op->in[0]->grad ? op->in[0]->grad->data + row * n : NULL, part, source, part + 2 * n,
+        op->in[0]->grad ? op->in[0]->grad->data + row * n : NULL, part, source,
         (const int64_t[]){rest < per_piece ? rest : per_piece, n, vit_step_adds(step, 0)}, op->attr.eps);
 }
 
@@ -125,7 +125,7 @@ static void backward(const struct vit_step *step)
             vit_real *to = &op->in[input]->grad->data[i];
             double sum = vit_step_adds(step, input) ? (double)*to : 0;
             for (int64_t piece = 0; piece < pieces; piece++)
-                sum += (double)((vit_real *)step->workspace)[(piece * 3 + input - 1) * n + i];
+                sum += (double)((vit_real *)step->workspace)[(piece * 2 + input - 1) * n + i];
             *to = (vit_real)sum;
         }
 }

@@ -10,7 +10,7 @@ static int apply(struct vit_graph *g)
         if (op->kind != VIT_OP_batch_norm)
             continue;
         op->out[1] = vit_graph_tensor(g, vit_graph_name(g, "%s.statistics", op->name), VIT_SPACE_ACTIVATION, 2,
-                                      (int64_t[]){2, op->in[0]->dim[1]});
+                                      (int64_t[]){3, op->in[0]->dim[1]});
         if (!op->out[1])
             return g->status;
         op->kind = VIT_OP_batch_norm_train;

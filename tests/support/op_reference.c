@@ -445,7 +445,9 @@ static struct result batch_statistic(struct vit_op_reference *r, const int64_t *
     double mean, variance;
     batch_moments(r->op->in[0], i[1], &mean, &variance);
     double rstd = 1 / sqrt(variance + r->op->attr.eps);
-    return i[0] == 0 ? (struct result){mean, 32 * 3} : (struct result){rstd, 32 * rstd * (1 + 9 / (variance + 1e-3))};
+    if (i[0] != 1) /* the mean, and what it lost by rounding */
+        return (struct result){i[0] == 0 ? mean : 0, 32 * 3};
+    return (struct result){rstd, 32 * rstd * (1 + 9 / (variance + 1e-3))};
 }
 
 static struct result cross_entropy(struct vit_op_reference *r, const int64_t *i)
