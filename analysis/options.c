@@ -20,8 +20,8 @@ enum type { INTEGER, SEED, NUMBER, TEXT, FLAG };
 
 static const struct vit_option_def table[] = {
     {"batch", "N", "images per forward (default 1; throughput: 16)", INTEGER, AT(batch), 1, 4096},
-    {"threads", "N", "threads (default 1; machine: all); results are the same bit for bit", INTEGER, AT(threads), 1,
-     1024},
+    {"threads", "N", "threads (default 1; machine, reproduce: all); results are the same bit for bit", INTEGER,
+     AT(threads), 1, 1024},
     {"img", "N", "side of the input in pixels (default: the model's, 224)", INTEGER, AT(img), 1, 4096},
     {"classes", "N", "classes of the head (default: the model's, 1000)", INTEGER, AT(classes), 1, 1000000},
     {"graph", "NAME", "eager (as PyTorch runs it, default) or folded (batch norm in the weights)", TEXT, AT(graph), 0,
@@ -100,6 +100,8 @@ static const struct vit_option_def table[] = {
     {"checkpoint-every", "N", "steps between checkpoints, besides those at the end of each epoch", INTEGER,
      AT(checkpoint_every), 1, 1e9},
     {"strict", NULL, "stop at an image that cannot be read", FLAG, AT(strict), 0, 0},
+    {"budget", "NAME", "quick (minutes, default), normal (hours) or full (what the paper did)", TEXT, AT(budget), 0, 0},
+    {"shard", "I/N", "do only part I of N of the work", TEXT, AT(shard), 0, 0},
     {"help", NULL, "this text", FLAG, AT(help), 0, 0},
 };
 

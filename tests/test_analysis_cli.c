@@ -43,7 +43,8 @@ static void expect(int exit_code, const char *message)
 static void test_cli_helps(void **state)
 {
     (void)state;
-    static const char *const command[] = {"models", "profile", "throughput", "study", "classify", "weights", "verify"};
+    static const char *const command[] = {"models",    "profile",  "throughput", "study",
+                                          "reproduce", "classify", "weights",    "verify"};
     EXPECT(0, "", "--help");
     for (size_t i = 0; i < sizeof command / sizeof command[0]; i++) {
         EXPECT(0, "", "--help");

@@ -33,16 +33,31 @@ static int remove_folder(void **state)
 
 /* Rows as the analyses write them; gnuplot must find the columns by name, whatever their order. */
 static const struct vit_column columns[] = {
-    {"gflop_per_s", VIT_REAL, "", ""},    {"model", VIT_TEXT, "", ""},
-    {"source", VIT_TEXT, "", ""},         {"operator_class", VIT_TEXT, "", ""},
-    {"class", VIT_TEXT, "", ""},          {"block", VIT_TEXT, "", ""},
-    {"time_ns", VIT_REAL, "", ""},        {"share_pct", VIT_REAL, "", ""},
-    {"memory_bound", VIT_INT, "", ""},    {"intensity_flop_per_byte", VIT_REAL, "", ""},
-    {"epoch", VIT_INT, "", ""},           {"train_loss", VIT_REAL, "", ""},
-    {"val_loss", VIT_REAL, "", ""},       {"top1_pct", VIT_REAL, "", ""},
-    {"ema_top1_pct", VIT_REAL, "", ""},   {"label", VIT_INT, "", ""},
-    {"label_name", VIT_TEXT, "", ""},     {"predicted", VIT_INT, "", ""},
+    {"gflop_per_s", VIT_REAL, "", ""},
+    {"model", VIT_TEXT, "", ""},
+    {"source", VIT_TEXT, "", ""},
+    {"operator_class", VIT_TEXT, "", ""},
+    {"class", VIT_TEXT, "", ""},
+    {"block", VIT_TEXT, "", ""},
+    {"time_ns", VIT_REAL, "", ""},
+    {"share_pct", VIT_REAL, "", ""},
+    {"memory_bound", VIT_INT, "", ""},
+    {"intensity_flop_per_byte", VIT_REAL, "", ""},
+    {"epoch", VIT_INT, "", ""},
+    {"train_loss", VIT_REAL, "", ""},
+    {"val_loss", VIT_REAL, "", ""},
+    {"top1_pct", VIT_REAL, "", ""},
+    {"ema_top1_pct", VIT_REAL, "", ""},
+    {"label", VIT_INT, "", ""},
+    {"label_name", VIT_TEXT, "", ""},
+    {"predicted", VIT_INT, "", ""},
     {"predicted_name", VIT_TEXT, "", ""},
+    {"graph", VIT_TEXT, "", ""},
+    {"batch", VIT_INT, "", ""},
+    {"threads", VIT_INT, "", ""},
+    {"memory_bound_pct", VIT_REAL, "", ""},
+    {"low_pct", VIT_REAL, "", ""},
+    {"high_pct", VIT_REAL, "", ""},
 };
 static const struct vit_schema schema = {"sample", 1, sizeof columns / sizeof columns[0], columns};
 
@@ -56,15 +71,31 @@ static void write_rows(const char *path)
     assert_ok(vit_sink_open(&sink, def, &schema, &(struct vit_sink_target){.path = path}));
     for (int i = 0; i < 3; i++) {
         bool arithmetic = i != 1;
-        assert_ok(vit_sink_write(
-            &sink,
-            (struct vit_cell[]){
-                arithmetic ? vit_real_cell(40.0 + i) : vit_absent(), vit_text("DeiT-T"), vit_text("here"),
-                vit_text(operator_classes[i]), vit_text(classes[i]), vit_text(i ? "s1.b0" : "embed"),
-                vit_real_cell(1e6 * (i + 1)), vit_real_cell(100.0 / 3), vit_int(i == 1),
-                arithmetic ? vit_real_cell(0.5 + 10 * i) : vit_absent(), vit_int(i + 1), vit_real_cell(3.0 / (i + 1)),
-                arithmetic ? vit_real_cell(2.0 / (i + 1)) : vit_absent(), vit_real_cell(30.0 * (i + 1)), vit_absent(),
-                vit_int(i / 2), vit_text(i ? "Trouser" : NULL), vit_int(i % 2), vit_text("T-shirt/top")}));
+        assert_ok(vit_sink_write(&sink, (struct vit_cell[]){arithmetic ? vit_real_cell(40.0 + i) : vit_absent(),
+                                                            vit_text("DeiT-T"),
+                                                            vit_text("here"),
+                                                            vit_text(operator_classes[i]),
+                                                            vit_text(classes[i]),
+                                                            vit_text(i ? "s1.b0" : "embed"),
+                                                            vit_real_cell(1e6 * (i + 1)),
+                                                            vit_real_cell(100.0 / 3),
+                                                            vit_int(i == 1),
+                                                            arithmetic ? vit_real_cell(0.5 + 10 * i) : vit_absent(),
+                                                            vit_int(i + 1),
+                                                            vit_real_cell(3.0 / (i + 1)),
+                                                            arithmetic ? vit_real_cell(2.0 / (i + 1)) : vit_absent(),
+                                                            vit_real_cell(30.0 * (i + 1)),
+                                                            vit_absent(),
+                                                            vit_int(i / 2),
+                                                            vit_text(i ? "Trouser" : NULL),
+                                                            vit_int(i % 2),
+                                                            vit_text("T-shirt/top"),
+                                                            vit_text(i ? "eager" : "folded"),
+                                                            vit_int(1 << i),
+                                                            vit_int(1),
+                                                            vit_real_cell(10 + i),
+                                                            vit_real_cell(9 + i),
+                                                            vit_real_cell(11 + i)}));
     }
     assert_ok(vit_sink_close(&sink));
 }
@@ -94,11 +125,12 @@ static void need_gnuplot(void)
 static void test_gnuplot_draws_every_figure_under_awkward_names(void **state)
 {
     (void)state;
-    static const char *const figures[] = {"class_share",  "block_time",      "roofline",
-                                          "memory_bound", "learning_curves", "confusion"};
+    static const char *const figures[] = {"class_share",     "block_time", "roofline",          "memory_bound",
+                                          "learning_curves", "confusion",  "memory_bound_sweep"};
+    enum { N_FIGURES = sizeof figures / sizeof figures[0] };
     need_gnuplot();
-    char *script[4]; /* absolute: the folder changes */
-    for (int i = 0; i < 4; i++) {
+    char *script[N_FIGURES]; /* absolute: the folder changes */
+    for (int i = 0; i < N_FIGURES; i++) {
         char path[512], relative[64];
         snprintf(relative, sizeof relative, "plots/%s.gp", figures[i]);
         assert_ok(vit_data_path(path, sizeof path, relative));
@@ -111,9 +143,10 @@ static void test_gnuplot_draws_every_figure_under_awkward_names(void **state)
         {"data", awkward, VIT_PLOT_PATH},         {"title", "it's 100 % \"x_1\" `date` @m {/b}", VIT_PLOT_TEXT},
         {"subtitle", "1 thread", VIT_PLOT_TEXT},  {"peak_gflops", "100.5", VIT_PLOT_NUMBER},
         {"bandwidth_gbs", "10", VIT_PLOT_NUMBER}, {"peak_source", "measured", VIT_PLOT_TEXT},
+        {"axis", "batch", VIT_PLOT_TEXT},         {"fixed", "1", VIT_PLOT_NUMBER},
     };
-    for (int i = 0; i < 4; i++) {
-        struct vit_plot plot = {.figure = script[i], .output = "|out it's", .variable = variables, .n_variable = 6};
+    for (int i = 0; i < N_FIGURES; i++) {
+        struct vit_plot plot = {.figure = script[i], .output = "|out it's", .variable = variables, .n_variable = 8};
         int status = vit_plot_draw(&plot);
         if (status != VIT_OK)
             fail_msg("%s: %s", figures[i], vit_error());

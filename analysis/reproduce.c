@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/* reproduce.c - `vitscope reproduce FIGURE|all`: the paper's figures and tables made on this machine, and each of the
+ * paper's claims about them tested. */
+#include "analysis/command.h"
+#include "analysis/machine_store.h"
+#include "analysis/output.h"
+#include "analysis/reproduction.h"
+#include "analysis/run_info.h"
+#include "model/base/status.h"
+#include "reports/gnuplot.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct vit_reproduction_def *find(const char *name)
+{
+    for (int i = 0; i < vit_n_reproductions; i++)
+        if (strcmp(vit_reproductions[i]->name, name) == 0)
+            return vit_reproductions[i];
+    char list[512];
+    size_t used = 0;
+    list[0] = '\0';
+    for (int i = 0; i < vit_n_reproductions && used < sizeof list; i++)
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s, ", vit_reproductions[i]->name);
+    vit_fail(VIT_EINVAL, "\"%s\" cannot be reproduced; there are %sall", name, list);
+    return NULL;
+}
+
+static int list(void)
+{
+    for (int i = 0; i < vit_n_reproductions; i++)
+        printf("%s: %s\n%s\n", vit_reproductions[i]->name, vit_reproductions[i]->title, vit_reproductions[i]->detail);
+    return VIT_OK;
+}
+
+static int add(struct vit_reproductions *work, const struct vit_reproduction_def *def,
+               const struct vit_machine *machine)
+{
+    struct vit_reproduction *r = &work->item[work->n];
+    for (int i = 0; i < work->n; i++)
+        if (work->item[i].def == def)
+            return vit_fail(VIT_EINVAL, "%s is given twice", def->name);
+    *r = (struct vit_reproduction){
+        .def = def, .options = work->options, .budget = work->budget, .root = work->root, .machine = machine};
+    snprintf(r->folder, sizeof r->folder, "%s/%s", work->root, def->name);
+    work->n++;
+    return VIT_OK;
+}
+
+static int choose(struct vit_reproductions *work, const struct vit_machine *machine)
+{
+    const struct vit_options *options = work->options;
+    bool all = options->n_argument == 1 && strcmp(options->argument[0], "all") == 0;
+    int n = all ? vit_n_reproductions : options->n_argument, status = VIT_OK;
+    work->item = calloc((size_t)n, sizeof *work->item);
+    if (!work->item)
+        return vit_fail(VIT_ENOMEM, "out of memory: %d figures", n);
+    for (int i = 0; i < n && status == VIT_OK; i++) {
+        const struct vit_reproduction_def *def = all ? vit_reproductions[i] : find(options->argument[i]);
+        status = def ? add(work, def, machine) : VIT_EINVAL;
+    }
+    return status;
+}
+
+/* "2/3": the second of three. */
+static int read_shard(struct vit_reproductions *work)
+{
+    char end;
+    work->shards = 1;
+    const char *text = work->options->shard;
+    if (!text)
+        return VIT_OK;
+    if (sscanf(text, "%d/%d%c", &work->shard, &work->shards, &end) != 2 || work->shard < 1 ||
+        work->shard > work->shards)
+        return vit_fail(VIT_EINVAL, "--shard %s: takes i/n with i from 1 to n", text);
+    work->shard--;
+    return VIT_OK;
+}
+
+/* Claims of one figure, tested; findings grow. */
+static int test(struct vit_finding *finding, int *n, const struct vit_claims *claims, const struct vit_reproduction *r)
+{
+    for (int i = 0; i < claims->n; i++)
+        if (strcmp(claims->claim[i].figure, r->def->name) == 0)
+            finding[(*n)++] = vit_claim_test(&claims->claim[i], &r->results, r->budget);
+    return VIT_OK;
+}
+
+static int print(const struct vit_reproductions *work, const struct vit_finding *finding, int n)
+{
+    if (!vit_output_is_table(work->options))
+        return vit_findings_print(finding, n, work->options);
+    int status = VIT_OK;
+    for (int i = 0, start = 0; i < work->n && status == VIT_OK; i++) {
+        int end = start;
+        while (end < n && strcmp(finding[end].claim->figure, work->item[i].def->name) == 0)
+            end++;
+        printf("%s, budget %s\n", work->item[i].def->title, vit_budget_name(work->budget));
+        status = vit_findings_print(finding + start, end - start, work->options);
+        printf("\n");
+        start = end;
+    }
+    printf(
+        "results in %s: verdict.csv, FIGURE/results.csv and the data of figures, units/ (kept: the same command goes "
+        "on)\n",
+        work->root);
+    if (!vit_plot_available())
+        printf("%s\n", vit_error());
+    return status;
+}
+
+static int conclude(struct vit_reproductions *work)
+{
+    struct vit_claims claims;
+    char path[4200];
+    int n = 0, status = vit_claims_open(&claims);
+    if (status != VIT_OK)
+        return status;
+    struct vit_finding *finding = calloc((size_t)claims.n + 1, sizeof *finding);
+    if (!finding)
+        status = vit_fail(VIT_ENOMEM, "out of memory: %d claims", claims.n);
+    for (int i = 0; i < work->n && status == VIT_OK; i++) {
+        status = vit_reproduction_finish(&work->item[i]);
+        if (status == VIT_OK)
+            status = test(finding, &n, &claims, &work->item[i]);
+    }
+    snprintf(path, sizeof path, "%s/verdict.csv", work->root);
+    if (status == VIT_OK)
+        status = vit_findings_write(finding, n, path);
+    if (status == VIT_OK)
+        status = print(work, finding, n);
+    free(finding);
+    vit_claims_close(&claims);
+    return status;
+}
+
+/* run.json: build, machine with its ceilings, options. */
+static int describe(const struct vit_reproductions *work, const struct vit_machine *machine)
+{
+    struct vit_json json;
+    char path[4200];
+    snprintf(path, sizeof path, "%s/run.json", work->root);
+    vit_json_open(&json);
+    vit_run_info_begin(&json, "reproduce", work->options, machine);
+    vit_json_string(&json, "budget", vit_budget_name(work->budget));
+    int status = vit_json_write(&json, path);
+    vit_json_close(&json);
+    return status;
+}
+
+static int work_through(struct vit_reproductions *work, struct vit_machine *machine)
+{
+    int missing = 0, units = 0, status = read_shard(work);
+    if (status == VIT_OK)
+        status = choose(work, machine);
+    if (status == VIT_OK)
+        status = vit_reproductions_plan(work, &units);
+    if (status == VIT_OK)
+        status = vit_run_folder(work->root); /* before minutes of measuring */
+    if (status == VIT_OK)
+        status = vit_machine_read(machine);
+    if (status == VIT_OK && units > 0) /* without work nothing is compared with them */
+        status = vit_machine_ceilings(machine, work->options->threads);
+    if (status == VIT_OK)
+        status = describe(work, machine);
+    if (status == VIT_OK)
+        status = vit_reproductions_measure(work, &missing);
+    if (status != VIT_OK || missing == 0)
+        return status == VIT_OK ? conclude(work) : status;
+    printf("shard %s is done; %d units of other shards are not in %s/units yet\n", work->options->shard, missing,
+           work->root);
+    return VIT_OK;
+}
+
+static int run(const struct vit_options *options)
+{
+    static struct vit_machine machine;
+    char root[3900];
+    if (strcmp(options->argument[0], "list") == 0)
+        return list();
+    struct vit_reproductions work = {.options = options, .root = root};
+    int status = vit_budget_find(&work.budget, options->budget ? options->budget : "quick");
+    if (status != VIT_OK)
+        return vit_fail_in(status, "--budget");
+    /* No date in the name: the same command finds what it has finished. */
+    snprintf(root, sizeof root, "%s%s", options->out ? options->out : "runs/reproduce-",
+             options->out ? "" : vit_budget_name(work.budget));
+    status = work_through(&work, &machine);
+    vit_reproductions_close(&work);
+    return status;
+}
+
+const struct vit_command vit_command_reproduce = {
+    .name = "reproduce",
+    .arguments = "list|all|FIGURE...",
+    .summary = "make the paper's figures and tables on this machine and test its claims",
+    .detail =
+        "Runs the study behind each figure, writes its data, draws it beside the paper's own points, and ends with a\n"
+        "verdict for each claim of the paper: agrees, disagrees, or not testable (with the reason). --budget quick\n"
+        "takes minutes, normal hours, full what the paper did. What was finished is kept in --out (default\n"
+        "runs/reproduce-BUDGET): after a kill the same command goes on; --shard 1/2 and --shard 2/2 with the same\n"
+        "folder share the work. --threads (default: all) is the most that sweeps and trainings use.\n\n"
+        "  vitscope reproduce list\n"
+        "  vitscope reproduce fig2 table1\n"
+        "  vitscope reproduce all --budget normal\n"
+        "  vitscope reproduce fig2 --format csv > verdict.csv\n",
+    .takes = "budget shard data weights seed threads isa out format",
+    .min_arguments = 1,
+    .max_arguments = VIT_MAX_ARGUMENTS,
+    .all_threads = true,
+    .run = run,
+};

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+/* Named results as files, claims against them, and units of work that are done once, shared out and never mixed. */
+#include "analysis/reproduction.h"
+#include "tests/support/program.h"
+#include "tests/support/test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static void test_results_read_back_as_written(void **state)
+{
+    (void)state;
+    struct vit_results out = {0}, in = {0};
+    const char *path = program_path("results.csv");
+    vit_results_value(&out, 0.1 + 0.2, "median of 3 runs", "%s.time_ns", "a");
+    vit_results_add(&out, (struct vit_result){.name = "top1_pct",
+                                              .value = vit_real_cell(70),
+                                              .low = vit_real_cell(68),
+                                              .high = vit_real_cell(72),
+                                              .proxy = "fashion-mnist"});
+    vit_results_add(&out, (struct vit_result){.name = "gone", .reason = "no, \"it\" is not there"});
+    assert_ok(vit_results_write(
+        &out, path, &(struct vit_results_origin){.settings = "batch 1", .program = "p", .host = "h", .seconds = 2}));
+    struct vit_results_origin origin = {.settings = "batch 1"};
+    assert_ok(vit_results_read(&in, path, "unit/", &origin));
+    assert_int_equal(in.n, 3);
+    assert_true(vit_results_real(&in, "unit/%s.time_ns", "a") == 0.1 + 0.2); /* to the bit */
+    const struct vit_result *top = vit_results_find(&in, "unit/top1_pct");
+    assert_string_equal(top->proxy, "fashion-mnist");
+    assert_true(top->low.r == 68 && top->high.r == 72);
+    assert_false(vit_results_find(&in, "unit/gone")->value.present);
+    assert_string_equal(vit_results_find(&in, "unit/gone")->reason, "no, \"it\" is not there");
+    assert_true(isnan(vit_results_real(&in, "unit/gone")));
+    assert_true(origin.seconds == 2);
+    vit_results_close(&in);
+    origin.settings = "batch 2";
+    assert_fails(vit_results_read(&in, path, "", &origin), VIT_EMISMATCH, "\"batch 1\"");
+    vit_results_close(&in);
+    vit_results_close(&out);
+    unlink(path);
+}
+
+static void test_results_refuse_a_name_twice(void **state)
+{
+    (void)state;
+    struct vit_results results = {0};
+    vit_results_value(&results, 1, "", "a");
+    vit_results_value(&results, 2, "", "a");
+    assert_int_equal(results.status, VIT_EINVAL);
+    vit_results_close(&results);
+}
+
+static struct vit_finding find(const char *test, const char *threshold, double paper)
+{
+    static struct vit_claim claim;
+    struct vit_results results = {0};
+    vit_results_add(&results,
+                    (struct vit_result){
+                        .name = "x", .value = vit_real_cell(10), .low = vit_real_cell(8), .high = vit_real_cell(12)});
+    vit_results_value(&results, 11, "", "y");
+    vit_results_add(&results, (struct vit_result){.name = "z", .reason = "no counters here"});
+    claim = (struct vit_claim){.quantity = "x",
+                               .test = test,
+                               .threshold = threshold,
+                               .paper = vit_real_cell(paper),
+                               .least = VIT_BUDGET_NORMAL};
+    struct vit_finding finding = vit_claim_test(&claim, &results, VIT_BUDGET_NORMAL);
+    vit_results_close(&results);
+    return finding;
+}
+
+static void test_claims_are_tested_by_number_interval_and_other_result(void **state)
+{
+    (void)state;
+    assert_int_equal(find(">", "9", 0).agreement, VIT_AGREES);
+    assert_int_equal(find("<", "9", 0).agreement, VIT_DISAGREES);
+    assert_int_equal(find(">", "10", 0).agreement, VIT_DISAGREES); /* equal is not more */
+    assert_int_equal(find("<", "y", 0).agreement, VIT_AGREES);
+    assert_int_equal(find(">", "y", 0).agreement, VIT_DISAGREES);
+    assert_int_equal(find("within", "2", 12).agreement, VIT_AGREES);
+    assert_int_equal(find("within", "1.5", 12).agreement, VIT_DISAGREES);
+    assert_int_equal(find("between", "10..20", 0).agreement, VIT_AGREES);
+    assert_int_equal(find("between", "11..20", 0).agreement, VIT_DISAGREES);
+}
+
+static void test_claims_say_when_a_difference_is_within_the_noise(void **state)
+{
+    (void)state;
+    assert_non_null(strstr(find(">", "9", 0).note, "within the noise: 8 to 12"));
+    assert_null(strstr(find(">", "7", 0).note, "noise"));
+    assert_non_null(strstr(find("<", "y", 0).note, "against y = 11"));
+}
+
+static void test_claims_that_cannot_be_tested_say_why(void **state)
+{
+    (void)state;
+    struct vit_claim claim = {.quantity = "x", .test = ">", .threshold = "z", .least = VIT_BUDGET_FULL};
+    struct vit_results results = {0};
+    struct vit_finding f = vit_claim_test(&claim, &results, VIT_BUDGET_NORMAL);
+    assert_int_equal(f.agreement, VIT_NOT_TESTABLE);
+    assert_string_equal(f.note, "needs --budget full");
+    f = vit_claim_test(&claim, &results, VIT_BUDGET_FULL);
+    assert_int_equal(f.agreement, VIT_NOT_TESTABLE);
+    vit_results_add(&results, (struct vit_result){.name = "x", .reason = "no data set"});
+    f = vit_claim_test(&claim, &results, VIT_BUDGET_FULL);
+    assert_int_equal(f.agreement, VIT_NOT_TESTABLE);
+    assert_string_equal(f.note, "no data set");
+    assert_false(f.measured.present);
+    vit_results_close(&results);
+    f = find(">", "z", 0); /* what it is compared with is absent */
+    assert_int_equal(f.agreement, VIT_NOT_TESTABLE);
+    assert_string_equal(f.note, "z: no counters here");
+}
+
+static void test_claims_shipped_can_be_read(void **state)
+{
+    (void)state;
+    struct vit_claims claims;
+    assert_ok(vit_claims_open(&claims));
+    assert_true(claims.n > 0);
+    for (int i = 0; i < claims.n; i++)
+        if (!strchr("ABCD", claims.claim[i].certainty[0]))
+            fail_msg("claim \"%s\": certainty \"%s\"", claims.claim[i].text, claims.claim[i].certainty);
+    vit_claims_close(&claims);
+}
+
+/* A figure whose units count how often they are measured; one fails when asked to. */
+static int measured, failing;
+
+static int count(struct vit_reproduction *r, const struct vit_unit *unit, struct vit_results *results)
+{
+    char folder[4200];
+    assert_ok(vit_unit_folder(folder, sizeof folder, r, unit));
+    if (measured == failing)
+        return vit_fail(VIT_EIO, "killed");
+    measured++;
+    vit_results_value(results, unit->options.batch, "counted", "batch");
+    return VIT_OK;
+}
+
+static int plan(struct vit_reproduction *r)
+{
+    for (int i = 1; i <= 4; i++) {
+        struct vit_unit unit = vit_unit_of(r, "unit%d", i);
+        unit.options.batch = r->options->batch * i;
+        unit.measure = count;
+        assert_ok(vit_reproduction_add(r, &unit));
+    }
+    return VIT_OK;
+}
+
+static int finish(struct vit_reproduction *r)
+{
+    double sum = 0;
+    for (int i = 0; i < r->n_unit; i++)
+        sum += vit_unit_real(r, &r->unit[i], "batch");
+    vit_results_value(&r->results, sum, "sum", "batches");
+    return VIT_OK;
+}
+
+static const struct vit_reproduction_def counting = {.name = "counting", .plan = plan, .finish = finish};
+
+/* One run of a command: measures, finishes when nothing is missing; returns the sum that finish made, or -1. */
+static double go(const struct vit_options *options, int shard, int shards, int *status)
+{
+    int missing = 0, units = 0;
+    double sum = -1;
+    struct vit_reproductions work = {.options = options,
+                                     .root = program_path("out"),
+                                     .shard = shard,
+                                     .shards = shards,
+                                     .item = calloc(2, sizeof *work.item),
+                                     .n = 2};
+    for (int i = 0; i < work.n; i++) { /* two figures that share all units */
+        work.item[i] = (struct vit_reproduction){.def = &counting, .options = options, .root = work.root};
+        snprintf(work.item[i].folder, sizeof work.item[i].folder, "%s/figure%d", work.root, i);
+    }
+    assert_ok(vit_reproductions_plan(&work, &units));
+    assert_int_equal(units, 8);
+    *status = vit_reproductions_measure(&work, &missing);
+    for (int i = 0; i < work.n && *status == VIT_OK && missing == 0; i++) {
+        *status = vit_reproduction_finish(&work.item[i]);
+        sum = vit_results_real(&work.item[i].results, "batches");
+    }
+    vit_reproductions_close(&work);
+    return sum;
+}
+
+static void forget(void)
+{
+    char command[300];
+    snprintf(command, sizeof command, "rm -rf '%s'", program_path("out"));
+    assert_int_equal(system(command), 0);
+    measured = 0;
+    failing = -1;
+}
+
+static void test_units_are_measured_once_for_all_figures(void **state)
+{
+    (void)state;
+    struct vit_options options = {.batch = 2, .warmup_s = -1, .min_time_s = -1};
+    int status;
+    forget();
+    assert_close(go(&options, 0, 1, &status), 20, 0);
+    assert_int_equal(measured, 4);
+    assert_close(go(&options, 0, 1, &status), 20, 0);
+    assert_int_equal(measured, 4);
+    assert_int_equal(access(program_path("out/figure1/results.csv"), F_OK), 0);
+}
+
+static void test_units_that_are_done_survive_a_failure(void **state)
+{
+    (void)state;
+    struct vit_options options = {.batch = 1, .warmup_s = -1, .min_time_s = -1};
+    int status;
+    forget();
+    failing = 2;
+    (void)go(&options, 0, 1, &status);
+    assert_int_equal(status, VIT_EIO);
+    assert_string_equal(vit_error(), "unit3: killed");
+    failing = -1;
+    assert_close(go(&options, 0, 1, &status), 10, 0);
+    assert_int_equal(measured, 4);
+}
+
+static void test_units_of_other_settings_are_refused(void **state)
+{
+    (void)state;
+    struct vit_options options = {.batch = 1, .warmup_s = -1, .min_time_s = -1};
+    int status;
+    forget();
+    (void)go(&options, 0, 1, &status);
+    options.batch = 3;
+    (void)go(&options, 0, 1, &status);
+    assert_int_equal(status, VIT_EMISMATCH);
+    assert_non_null(strstr(vit_error(), "choose another --out"));
+    assert_int_equal(measured, 4);
+}
+
+static void test_shards_share_the_units(void **state)
+{
+    (void)state;
+    struct vit_options options = {.batch = 1, .warmup_s = -1, .min_time_s = -1};
+    int status;
+    forget();
+    assert_close(go(&options, 1, 3, &status), -1, 0); /* units of others are missing: no verdict */
+    assert_int_equal(measured, 1);
+    assert_close(go(&options, 0, 3, &status), -1, 0);
+    assert_int_equal(measured, 3);
+    assert_close(go(&options, 2, 3, &status), 10, 0);
+    assert_int_equal(measured, 4);
+    forget();
+}
+
+static struct program_run run;
+
+static void test_reproduce_table1_agrees_in_every_cell(void **state)
+{
+    (void)state;
+    program_start(&run, "reproduce table1 --format csv --out %s/table1", program_folder);
+    assert_int_equal(run.exit_code, 0);
+    int agree = 0;
+    for (const char *at = run.output; (at = strstr(at, "\"agrees\"")); at++)
+        agree++;
+    assert_int_equal(agree, 6);
+    assert_null(strstr(run.output, "\"disagrees\""));
+}
+
+static void test_reproduce_refuses_what_it_cannot_do(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *arguments, *message;
+    } wrong[] = {
+        {"fig99", "there are fig2"},
+        {"table1 table1", "given twice"},
+        {"table1 --budget huge", "there are quick, normal and full"},
+        {"table1 --shard 3/2", "takes i/n"},
+        {"table1 --shard 1", "takes i/n"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        program_start(&run, "reproduce %s --out %s/wrong", wrong[i].arguments, program_folder);
+        if (run.exit_code != 2 || !strstr(run.error, wrong[i].message))
+            fail_msg("%s: exit code %d, %s", wrong[i].arguments, run.exit_code, run.error);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_results_read_back_as_written),
+        cmocka_unit_test(test_results_refuse_a_name_twice),
+        cmocka_unit_test(test_claims_are_tested_by_number_interval_and_other_result),
+        cmocka_unit_test(test_claims_say_when_a_difference_is_within_the_noise),
+        cmocka_unit_test(test_claims_that_cannot_be_tested_say_why),
+        cmocka_unit_test(test_claims_shipped_can_be_read),
+        cmocka_unit_test(test_units_are_measured_once_for_all_figures),
+        cmocka_unit_test(test_units_that_are_done_survive_a_failure),
+        cmocka_unit_test(test_units_of_other_settings_are_refused),
+        cmocka_unit_test(test_shards_share_the_units),
+        cmocka_unit_test(test_reproduce_table1_agrees_in_every_cell),
+        cmocka_unit_test(test_reproduce_refuses_what_it_cannot_do),
+    };
+    return cmocka_run_group_tests(tests, program_make_folder, program_remove_folder);
+}
