@@ -49,6 +49,7 @@ struct vit_training {
     struct vit_training_epoch sums;
     int64_t broken_before, loader_broken; /* broken images of the epoch: those before this process, or minus those of
                                              epochs before; those that the loader has counted */
+    int told_broken;                      /* messages about broken images that were printed */
     double best;                          /* top-1 of best.safetensors in percent; below 0: there is none */
     int64_t best_epoch;                   /* from 1 */
     double before_s;                      /* time of the run before this process */

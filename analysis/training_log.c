@@ -125,7 +125,18 @@ static struct vit_cell score(double value)
     return isnan(value) ? vit_absent() : vit_real_cell(value);
 }
 
-static void tell_epoch(const struct vit_training *t, const struct vit_training_scores *s)
+/* Images that could not be read and were replaced, with the paths of those not told yet. */
+static void tell_broken(struct vit_training *t)
+{
+    const char *message;
+    if (!t->sums.broken)
+        return;
+    printf("       %" PRId64 " images could not be read and were replaced by others\n", t->sums.broken);
+    for (; (message = vit_loader_broken(t->loader, t->told_broken)); t->told_broken++)
+        printf("       %s\n", message);
+}
+
+static void tell_epoch(struct vit_training *t, const struct vit_training_scores *s)
 {
     const double rate = images_of_step(t) * (double)t->steps / t->sums.time_s;
     printf("%5" PRId64 "  %10.4f", t->epoch + 1, t->sums.loss / (double)t->steps);
@@ -134,9 +145,8 @@ static void tell_epoch(const struct vit_training *t, const struct vit_training_s
     if (!isnan(s->ema_top1))
         printf("  %11.2f", s->ema_top1);
     printf("  %8.0f  %6.0f s", rate, t->sums.time_s + s->time_s);
-    if (t->sums.broken)
-        printf("  %" PRId64 " broken images", t->sums.broken);
     printf("\n");
+    tell_broken(t);
     fflush(stdout);
 }
 

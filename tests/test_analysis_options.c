@@ -181,6 +181,36 @@ static void test_options_help_lines_name_those_taken(void **state)
     free(text);
 }
 
+/* What the command line set wins over defaults, the first default over later ones; texts read back as the same value.
+ */
+static void test_options_take_defaults_that_read_back(void **state)
+{
+    (void)state;
+    static const char *const option[][2] = {{"lr", "1e-3/512"},
+                                            {"weight-decay", "0.025"},
+                                            {"batch", "128"},
+                                            {"seed", "18446744073709551615"},
+                                            {"strict", "yes"}};
+    struct vit_options o = {0}, again = {0};
+    char text[VIT_OPTION_TEXT];
+    assert_ok(PARSE(&o, "epochs", "--epochs", "7"));
+    assert_ok(vit_options_default(&o, "epochs", "9"));
+    assert_int_equal(o.epochs, 7);
+    vit_options_text(text, &o, "lr");
+    assert_string_equal(text, "");
+    for (size_t i = 0; i < sizeof option / sizeof option[0]; i++) {
+        assert_ok(vit_options_default(&o, option[i][0], option[i][1]));
+        assert_ok(vit_options_default(&o, option[i][0], "5"));
+        vit_options_text(text, &o, option[i][0]);
+        assert_string_equal(text, option[i][1]);
+        assert_ok(vit_options_default(&again, option[i][0], text));
+    }
+    assert_true(o.strict && again.strict);
+    assert_true(o.seed == again.seed && o.batch == again.batch && o.weight_decay == again.weight_decay);
+    assert_fails(vit_options_default(&again, "epochs", "none"), VIT_EINVAL, "--epochs none: takes a whole number");
+    assert_fails(vit_options_default(&again, "nope", "1"), VIT_EINVAL, "there is no option --nope");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +225,7 @@ int main(void)
         cmocka_unit_test(test_options_help_is_always_taken),
         cmocka_unit_test(test_options_have_room_for_256_arguments),
         cmocka_unit_test(test_options_help_lines_name_those_taken),
+        cmocka_unit_test(test_options_take_defaults_that_read_back),
     };
     return cmocka_run_group_tests_name("analysis_options", tests, NULL, NULL);
 }

@@ -148,6 +148,60 @@ static void test_train_tells_what_it_cannot_learn_from(void **state)
     EXPECT(2, "needs MODEL", "train");
 }
 
+/* Three images of each of two classes, and a file that is none. */
+static void test_train_replaces_images_that_cannot_be_read(void **state)
+{
+    (void)state;
+    char command[1024];
+    snprintf(
+        command, sizeof command,
+        "at='%s/photos'; mkdir -p $at/a $at/b && for i in 1 2 3; do cp tests/fixtures/images/rgb8.png $at/a/$i.png; "
+        "cp tests/fixtures/images/gray8.png $at/b/$i.png; done; echo broken >$at/b/4.png",
+        program_folder);
+    assert_int_equal(system(command), 0);
+    EXPECT(0, "", "train deit_nano --img 32 --data %s/photos --batch 7 --epochs 1 --out %s/replaced", program_folder,
+           program_folder);
+    assert_non_null(strstr(run.output, "1 images could not be read and were replaced"));
+    assert_non_null(strstr(run.output, "photos/b/4.png"));
+    EXPECT(1, "photos/b/4.png",
+           "train deit_nano --img 32 --data %s/photos --batch 7 --epochs 1 --strict --out %s/strict", program_folder,
+           program_folder);
+}
+
+static void test_train_ends_after_a_signal_with_a_checkpoint(void **state)
+{
+    (void)state;
+    program_start(&run,
+                  DEIT
+                  "--epochs 300 --out %s/signal & while [ $(cat %s/signal/metrics.csv 2>/dev/null | wc -l) -lt 3 ]; do "
+                  "sleep 0.002; done; kill -TERM $!; wait $!",
+                  program_folder, program_folder);
+    expect(1, "told to end after step ");
+    assert_non_null(strstr(run.error, "of 1200; the same command goes on from "));
+    EXPECT(0, "", DEIT "--epochs 300 --max-steps 1 --out %s/signal", program_folder);
+    assert_non_null(strstr(run.output, "goes on after step "));
+}
+
+/* Two batches of half the size: the same images, another order of sums. */
+static void test_train_accumulates_batches(void **state)
+{
+    (void)state;
+    struct vit_csv *one, *two;
+    struct vit_cell a, b;
+    EXPECT(0, "", DEIT "--out %s/at_once", program_folder);
+    EXPECT(0, "", DEIT "--out %s/in_two --batch 4 --accumulate 2", program_folder);
+    assert_ok(vit_csv_open(&one, program_path("at_once/metrics.csv")));
+    assert_ok(vit_csv_open(&two, program_path("in_two/metrics.csv")));
+    assert_int_equal(vit_csv_rows(one), vit_csv_rows(two));
+    for (int64_t row = 0; row < vit_csv_rows(one); row++) {
+        assert_ok(vit_csv_real(one, row, 2, &a));
+        assert_ok(vit_csv_real(two, row, 2, &b));
+        assert_close(a.r, b.r, 1e-3); /* rounding, amplified by AdamW over twelve steps */
+    }
+    vit_csv_close(one);
+    vit_csv_close(two);
+}
+
 /* The last checkpoint stays, and the run goes on from it. */
 static void test_train_names_step_and_tensor_of_a_loss_that_is_no_number(void **state)
 {
@@ -237,6 +291,9 @@ int main(void)
         cmocka_unit_test(test_train_drops_rows_that_its_checkpoint_does_not_know),
         cmocka_unit_test(test_train_refuses_the_folder_of_another_run),
         cmocka_unit_test(test_train_tells_what_it_cannot_learn_from),
+        cmocka_unit_test(test_train_replaces_images_that_cannot_be_read),
+        cmocka_unit_test(test_train_ends_after_a_signal_with_a_checkpoint),
+        cmocka_unit_test(test_train_accumulates_batches),
         cmocka_unit_test(test_train_names_step_and_tensor_of_a_loss_that_is_no_number),
         cmocka_unit_test(test_train_keeps_its_checkpoint_when_the_disk_is_full),
         cmocka_unit_test(test_finetune_and_eval_read_what_train_wrote),

@@ -179,6 +179,18 @@ static void test_progress_tells_share_and_time_left(void **state)
     assert_string_equal(text, "profile  100 %");
 }
 
+static void test_progress_tells_a_note(void **state)
+{
+    (void)state;
+    char text[160];
+    struct vit_progress progress = {.stream = stderr, .label = "m0", .total = 4};
+    vit_progress_note(&progress, "epoch %d/%d  loss %.2f", 1, 3, 0.5);
+    vit_progress_text(text, sizeof text, &progress, (struct vit_progress_state){1, 1000000000});
+    assert_string_equal(text, "m0  epoch 1/3  loss 0.50  25 %  3 s left");
+    vit_progress_text(text, sizeof text, &progress, (struct vit_progress_state){0, 0});
+    assert_string_equal(text, "m0  epoch 1/3  loss 0.50  0 %");
+}
+
 static void test_progress_is_throttled_and_cleared(void **state)
 {
     (void)state;
@@ -209,6 +221,7 @@ int main(void)
         cmocka_unit_test(test_table_draws_bars),
         cmocka_unit_test(test_schema_gathers_columns_and_refuses_a_name_twice),
         cmocka_unit_test(test_progress_tells_share_and_time_left),
+        cmocka_unit_test(test_progress_tells_a_note),
         cmocka_unit_test(test_progress_is_throttled_and_cleared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
