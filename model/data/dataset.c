@@ -2,10 +2,12 @@
 /* dataset.c - finds the kind of a dataset, and reads batches from it. */
 #include "model/data/dataset.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "model/base/status.h"
+#include "model/data/selection.h"
 
 #define X(id) extern const struct vit_dataset_def vit_dataset_##id;
 #include "model/data/datasets.def"
@@ -39,7 +41,7 @@ static int fail_unknown(const char *spec)
     return vit_fail(VIT_EINVAL, "dataset %s: no such file or folder, and no kind of dataset (%s)", spec, names);
 }
 
-int vit_dataset_open(struct vit_dataset *dataset, const char *spec)
+static int open_whole(struct vit_dataset *dataset, const char *spec)
 {
     *dataset = (struct vit_dataset){.mean = VIT_IMAGENET_MEAN, .std = VIT_IMAGENET_STD};
     const char *argument = spec;
@@ -52,6 +54,23 @@ int vit_dataset_open(struct vit_dataset *dataset, const char *spec)
     int status = dataset->def->open(dataset, argument);
     if (status)
         *dataset = (struct vit_dataset){0};
+    return status;
+}
+
+int vit_dataset_open(struct vit_dataset *dataset, const char *spec)
+{
+    const char *selection = vit_selection_find(spec);
+    if (!selection)
+        return open_whole(dataset, spec);
+    *dataset = (struct vit_dataset){0};
+    char *whole = strndup(spec, (size_t)(selection - spec) - 1);
+    int status = whole ? open_whole(dataset, whole) : vit_fail(VIT_ENOMEM, "dataset %s: out of memory", spec);
+    free(whole);
+    if (status != VIT_OK)
+        return status;
+    status = vit_selection_open(dataset, selection);
+    if (status != VIT_OK)
+        vit_dataset_close(dataset);
     return status;
 }
 

@@ -35,7 +35,7 @@ struct vit_dataset {
 };
 
 /* spec is NAME[:ARGUMENT] with a name from datasets.def, or the path of an image or of a folder of images.
- * A path that looks like a name is written folder:PATH. */
+ * A path that looks like a name is written folder:PATH. What follows an '@' chooses a part (selection.h). */
 int vit_dataset_open(struct vit_dataset *dataset, const char *spec);
 void vit_dataset_close(struct vit_dataset *dataset);
 

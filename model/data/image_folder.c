@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* image_folder.c - .jpg, .jpeg and .png files as a dataset: one file, a folder of files (no labels), or a folder
  * with one subfolder per class as ImageNet is laid out. Everything is in the order of the names' bytes. */
-#include "model/data/dataset.h"
+#include "model/data/image_folder.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "model/base/status.h"
 
@@ -24,7 +25,7 @@ struct state {
     int class_count;
 };
 
-static void close_folder(struct vit_dataset *dataset)
+void vit_image_folder_close(struct vit_dataset *dataset)
 {
     struct state *state = dataset->state;
     for (int64_t i = 0; i < state->count; i++)
@@ -34,6 +35,7 @@ static void close_folder(struct vit_dataset *dataset)
     free(state->files);
     free(state->classes);
     free(state);
+    dataset->state = NULL;
 }
 
 /* Takes the path over, also when it fails. */
@@ -109,15 +111,21 @@ static int list_folder(struct vit_dataset *dataset, const char *folder, int labe
     return status;
 }
 
+static char *name_of(char *path)
+{
+    return strrchr(path, '/') + 1;
+}
+
 /* The paths of the subfolders become the names of the classes. */
 static int list_classes(struct vit_dataset *dataset)
 {
     struct state *state = dataset->state;
     for (int i = 0; i < state->class_count; i++) {
-        int status = list_folder(dataset, state->classes[i], i, 0);
+        /* a class of another folder may have no images here */
+        int status = access(state->classes[i], F_OK) == 0 ? list_folder(dataset, state->classes[i], i, 0) : VIT_OK;
         if (status)
             return status;
-        char *name = strrchr(state->classes[i], '/') + 1;
+        char *name = name_of(state->classes[i]);
         memmove(state->classes[i], name, strlen(name) + 1);
     }
     dataset->classes = state->class_count;
@@ -125,9 +133,52 @@ static int list_classes(struct vit_dataset *dataset)
     return VIT_OK;
 }
 
-static int list(struct vit_dataset *dataset, const char *path)
+static int compare_paths(const void *a, const void *b)
+{
+    return strcmp(name_of(*(char *const *)a), name_of(*(char *const *)b));
+}
+
+/* Exchanges the classes of two states. */
+static void swap_classes(struct state *a, struct state *b)
+{
+    struct state kept = *a;
+    a->classes = b->classes;
+    a->class_count = b->class_count;
+    b->classes = kept.classes;
+    b->class_count = kept.class_count;
+}
+
+/* The classes become those of another folder; images are still looked for here. Classes that it lacks are an error. */
+static int adopt_classes(struct vit_dataset *dataset, const struct vit_image_folder *folder)
+{
+    struct state *state = dataset->state, *other = calloc(1, sizeof *other);
+    struct vit_dataset view = {.state = other};
+    if (!other)
+        return vit_fail(VIT_ENOMEM, "%s: out of memory", folder->path);
+    int status = list_folder(&view, folder->classes, -1, 1);
+    for (int i = 0; !status && i < state->class_count; i++)
+        if (!bsearch(&state->classes[i], other->classes, (size_t)other->class_count, sizeof *other->classes,
+                     compare_paths))
+            status = vit_fail(VIT_EFORMAT, "%s: no such class in %s", state->classes[i], folder->classes);
+    for (int i = 0; !status && i < other->class_count; i++) {
+        char *path = NULL;
+        if (asprintf(&path, "%s/%s", folder->path, name_of(other->classes[i])) < 0)
+            status = vit_fail(VIT_ENOMEM, "%s: out of memory", folder->path);
+        else {
+            free(other->classes[i]);
+            other->classes[i] = path;
+        }
+    }
+    if (!status)
+        swap_classes(state, other);
+    vit_image_folder_close(&view);
+    return status;
+}
+
+static int list(struct vit_dataset *dataset, const struct vit_image_folder *folder)
 {
     struct state *state = dataset->state;
+    const char *path = folder->path;
     struct stat info;
     if (stat(path, &info) != 0)
         return vit_fail(VIT_EIO, "%s: %s", path, strerror(errno));
@@ -138,13 +189,29 @@ static int list(struct vit_dataset *dataset, const char *path)
     int status = list_folder(dataset, path, -1, 1);
     if (status)
         return status;
-    if (state->count == 0)
-        status = list_classes(dataset);
-    else
+    if (state->count > 0)
         dataset->ignored += state->class_count; /* images lie here: subfolders are no classes */
+    else {
+        if (folder->classes)
+            status = adopt_classes(dataset, folder);
+        if (!status)
+            status = list_classes(dataset);
+    }
     if (!status && state->count == 0)
         status = vit_fail(VIT_EFORMAT, "%s: no .jpg, .jpeg or .png images here or in subfolders (%lld files ignored)",
                           path, (long long)dataset->ignored);
+    return status;
+}
+
+int vit_image_folder_open(struct vit_dataset *dataset, const struct vit_image_folder *folder)
+{
+    dataset->state = calloc(1, sizeof(struct state));
+    if (!dataset->state)
+        return vit_fail(VIT_ENOMEM, "%s: out of memory", folder->path);
+    int status = list(dataset, folder);
+    dataset->count = ((struct state *)dataset->state)->count;
+    if (status)
+        vit_image_folder_close(dataset);
     return status;
 }
 
@@ -152,27 +219,20 @@ static int open_folder(struct vit_dataset *dataset, const char *path)
 {
     if (!*path)
         return vit_fail(VIT_EINVAL, "dataset folder: no path given; expected folder:PATH");
-    dataset->state = calloc(1, sizeof(struct state));
-    if (!dataset->state)
-        return vit_fail(VIT_ENOMEM, "%s: out of memory", path);
-    int status = list(dataset, path);
-    dataset->count = ((struct state *)dataset->state)->count;
-    if (status)
-        close_folder(dataset);
-    return status;
+    return vit_image_folder_open(dataset, &(struct vit_image_folder){.path = path});
 }
 
-static int read_file(const struct vit_dataset *dataset, int64_t index, struct vit_image *image)
+int vit_image_folder_read(const struct vit_dataset *dataset, int64_t index, struct vit_image *image)
 {
     return vit_image_read(image, ((const struct state *)dataset->state)->files[index].path);
 }
 
-static int label_of(const struct vit_dataset *dataset, int64_t index)
+int vit_image_folder_label(const struct vit_dataset *dataset, int64_t index)
 {
     return ((const struct state *)dataset->state)->files[index].label;
 }
 
-static const char *path_of(const struct vit_dataset *dataset, int64_t index)
+const char *vit_image_folder_path(const struct vit_dataset *dataset, int64_t index)
 {
     return ((const struct state *)dataset->state)->files[index].path;
 }
@@ -182,8 +242,8 @@ const struct vit_dataset_def vit_dataset_image_folder = {
     .argument = ":PATH",
     .summary = "JPEG and PNG files: one, a folder of them, or a folder with one subfolder per class",
     .open = open_folder,
-    .read = read_file,
-    .label = label_of,
-    .path = path_of,
-    .close = close_folder,
+    .read = vit_image_folder_read,
+    .label = vit_image_folder_label,
+    .path = vit_image_folder_path,
+    .close = vit_image_folder_close,
 };
