@@ -158,7 +158,8 @@ static void test_dataset_reports_bad_specs(void **state)
 {
     (void)state;
     struct vit_dataset dataset;
-    assert_fails(vit_dataset_open(&dataset, "nosuch"), VIT_EINVAL, "fashion-mnist, cifar10, cifar100, imagenet, idx, folder, synthetic");
+    assert_fails(vit_dataset_open(&dataset, "nosuch"), VIT_EINVAL,
+                 "fashion-mnist, cifar10, cifar100, imagenet, idx, folder, synthetic");
     assert_fails(vit_dataset_open(&dataset, root), VIT_EFORMAT, "no .jpg, .jpeg or .png images");
     assert_fails(vit_dataset_open(&dataset, "folder"), VIT_EINVAL, "folder:PATH");
     assert_fails(vit_dataset_open(&dataset, "folder:/nonexistent"), VIT_EIO, "/nonexistent: No such file");
