@@ -29,10 +29,10 @@ enum vit_head_object {
  * window, by the unbiased estimator HSIC_1 (Song et al. 2012) averaged over windows and images before the ratio is
  * taken (Nguyen et al. 2020, arXiv 2010.15327, eq. 3); NaN where a window has fewer than four tokens. A cosine with a
  * vector of zeros is 0. */
-#define VIT_HEAD_MEASURE_LIST(X)     \
-    X(COSINE_ROWS, "cosine, rows")   \
-    X(COSINE_WHOLE, "cosine, whole") \
-    X(CKA, "linear CKA")
+#define VIT_HEAD_MEASURE_LIST(X)    \
+    X(COSINE_ROWS, "cosine_rows")   \
+    X(COSINE_WHOLE, "cosine_whole") \
+    X(CKA, "linear_cka")
 
 enum vit_head_measure {
 #define X(id, text) VIT_HEAD_##id,

@@ -37,6 +37,7 @@ static const struct vit_option_def table[] = {
     {"image", "FILE", "read this JPEG or PNG", TEXT, AT(image), 0, 0},
     {"data", "SPEC", "read images of a dataset: fashion-mnist, a folder, idx:FILE (see `vitscope help data`)", TEXT,
      AT(data), 0, 0},
+    {"images", "N", "images of a study, drawn by --seed", INTEGER, AT(images), 1, 65535},
     {"synthetic", NULL, "generated input (the default)", FLAG, AT(synthetic), 0, 0},
     {"weights", "FILE", "safetensors weights; where not needed, without it they are generated from --seed", TEXT,
      AT(weights), 0, 0},

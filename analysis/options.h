@@ -9,7 +9,7 @@
 enum { VIT_MAX_ARGUMENTS = 256, VIT_MAX_OPTIONS = 96, VIT_OPTION_TEXT = 4096 };
 
 struct vit_options {
-    int batch, threads, img, classes, repeat, top;
+    int batch, threads, img, classes, repeat, top, images;
     double warmup_s, min_time_s;
     uint64_t seed;
     const char *graph, *kernel, *isa;

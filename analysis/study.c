@@ -47,10 +47,13 @@ const struct vit_command vit_command_study = {
     .name = "study",
     .arguments = "list|NAME [MODEL...]",
     .summary = "run one of the paper's studies, machine beside paper",
-    .detail = "  vitscope study list\n"
-              "  vitscope study memory-bound\n"
-              "  vitscope study memory-bound swin_tiny deit_tiny efficientvit_m4 --batch 16 --out runs/fig2\n",
-    .takes = "batch threads img graph kernel isa image data synthetic weights seed warmup min-time repeat out format",
+    .detail =
+        "  vitscope study list\n"
+        "  vitscope study memory-bound\n"
+        "  vitscope study memory-bound swin_tiny deit_tiny efficientvit_m4 --batch 16 --out runs/fig2\n"
+        "  vitscope study redundancy --weights runs/deit/best.safetensors --data fashion-mnist:test --images 128\n",
+    .takes = "batch threads img graph kernel isa image data synthetic images weights set crop classes seed warmup "
+             "min-time repeat out format",
     .min_arguments = 1,
     .max_arguments = VIT_MAX_ARGUMENTS,
     .run = run,

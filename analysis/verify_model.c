@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* verify_model.c - fixtures of kind "model": weights, input, logits, loss, taps, attention maps, counts. */
+#include "analysis/logit_row.h"
 #include "analysis/verification.h"
 #include "model/base/status.h"
 
@@ -222,16 +223,8 @@ static double mean_loss(const struct vit_tensor *logits)
 {
     double loss = 0;
     int64_t classes = logits->dim[1];
-    for (int64_t i = 0; i < logits->dim[0]; i++) {
-        const vit_real *row = logits->data + i * classes;
-        double largest = -HUGE_VAL, sum = 0;
-        for (int64_t k = 0; k < classes; k++)
-            largest = (double)row[k] > largest ? (double)row[k] : largest;
-        for (int64_t k = 0; k < classes; k++)
-            sum += exp((double)row[k] - largest);
-        // cppcheck-suppress invalidFunctionArg ; the largest adds 1 to the sum
-        loss += largest + log(sum) - (double)row[i % classes];
-    }
+    for (int64_t i = 0; i < logits->dim[0]; i++)
+        loss += vit_logit_loss(logits->data + i * classes, classes, i % classes);
     return loss / (double)logits->dim[0];
 }
 

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* study_model.h - the model of a study: written as an argument, or told by --weights; changed by --set. */
+#pragma once
+
+#include "analysis/options.h"
+#include "analysis/recognise.h"
+
+/* Must not be moved while open. */
+struct vit_study_model {
+    struct vit_recognised found;
+    struct vit_model_choice choice;
+    struct vit_model_def own;
+    const struct vit_model_def *model;
+};
+
+/* spec: MODEL or MODEL[SETTINGS]; NULL: the model that options->weights tells (VIT_EINVAL without them). On failure
+ * nothing is left to close. */
+int vit_study_model_open(struct vit_study_model *model, const struct vit_options *options, const char *spec);
+void vit_study_model_close(struct vit_study_model *model);
