@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Write a fixture (schema vit-fixture/1, kind model, eval part) computed by timm in float64.
+"""Write a fixture (schema vit-fixture/1, kind model, eval part; or kind adamw) computed by timm in float64.
 
 The parameters are generated from their names, so that no weight file is needed; tests/fixtures/FIXTURES.md
 describes generator and format. Examples:
 
   scripts/peers/fixture.py deit_small --seed 2
   scripts/peers/fixture.py swin_tiny --img 384 --batch 1 --out build/fixtures
+  scripts/peers/fixture.py swin_nano --adamw 10 --batch 4 --seed 3
   scripts/peers/fixture.py efficientvit_m0 --img 256 --check tests/fixtures/efficientvit_m0_256_s1.json
 
 timm is asked for another size by `img_size=` at construction and nothing else: position embeddings, windows and
@@ -421,6 +422,67 @@ def build(options):
     return fixture
 
 
+# --- steps of AdamW ------------------------------------------------------------------------------------------
+
+ADAMW = {"lr": 0.001, "weight_decay": 0.05, "beta1": 0.9, "beta2": 0.999, "eps": 1e-08}
+
+
+def exempt(model):
+    """Names that timm's recipe does not decay."""
+    listed = model.no_weight_decay()
+    return [n for n, p in model.named_parameters() if p.ndim <= 1 or n.endswith(".bias") or n in listed]
+
+
+def trajectory(options, dtype, no_decay):
+    """(losses, gradient norms, parameter norms, final logits, model) of the steps on one batch."""
+    model, _, _, img = timm_model(options.model, options.img)
+    fill(model, options.seed)
+    model = model.to(dtype)
+    if options.model.startswith("efficientvit"):
+        model.train()
+    x = generate("input", (options.batch, 3, img, img), options.seed).to(dtype)
+    labels = torch.arange(options.batch) % model.num_classes
+    decayed = [p for n, p in model.named_parameters() if n not in no_decay]
+    others = [p for n, p in model.named_parameters() if n in no_decay]
+    optimizer = torch.optim.AdamW([{"params": decayed}, {"params": others, "weight_decay": 0.0}], lr=ADAMW["lr"],
+                                  betas=(ADAMW["beta1"], ADAMW["beta2"]), eps=ADAMW["eps"],
+                                  weight_decay=ADAMW["weight_decay"], foreach=False)
+    losses, grads, params = [], [], []
+    for step in range(options.adamw + 1):
+        logits = model(x)
+        loss = torch.nn.functional.cross_entropy(logits, labels)
+        losses.append(loss.item())
+        params.append(math.sqrt(sum((p.detach() ** 2).sum().item() for p in model.parameters())))
+        if step < options.adamw:
+            optimizer.zero_grad()
+            loss.backward()
+            grads.append(math.sqrt(sum((p.grad ** 2).sum().item() for p in model.parameters())))
+            optimizer.step()
+    return losses, grads, params, logits.detach(), model
+
+
+def adamw_run(options, decay, no_decay):
+    losses, grads, params, logits, model = trajectory(options, torch.float64, no_decay)
+    rough, _, _, rough_logits, _ = trajectory(options, torch.float32, no_decay)
+    final = record(logits)
+    return {"decay": decay, "no_decay": no_decay, "loss": [Number(v, 15) for v in losses],
+            "grad_l2": [Number(v, 12) for v in grads], "param_l2": [Number(v, 12) for v in params],
+            "final_logits": {k: final[k] for k in ("shape", "mean", "std", "l2", "first8", "strided8") if k in final},
+            "f32": {"loss_abs": [Number(abs(a - b), 3) for a, b in zip(rough, losses)],
+                    "final_logits_max_abs": Number((rough_logits.double() - logits).abs().max().item(), 3)},
+            "final_params": [dict({"name": n}, **grad_record(p)) for n, p in model.named_parameters()]}
+
+
+def build_adamw(options):
+    model, family, _, img = timm_model(options.model, options.img)
+    return {"schema": "vit-fixture/1", "kind": "adamw", "seed": options.seed, "model": options.model, "family": family,
+            "img": img, "classes": model.num_classes, "batch": options.batch,
+            "config": config_json(model, family, img, model.num_classes),
+            "optimizer": dict({"name": "adamw"}, **ADAMW, steps=options.adamw),
+            "bn_mode": "train" if family == "efficientvit" else "none",
+            "runs": [adamw_run(options, "all parameters", []), adamw_run(options, "matrices only", exempt(model))]}
+
+
 def differences(want, got, path, skip=("f32", "train", "taylor")):
     """[(path, wanted, got)] of everything in `got` that `want` has otherwise."""
     if isinstance(want, dict) and isinstance(got, dict):
@@ -469,11 +531,12 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--grad", action="store_true", help="add gradients of the loss (input, taps, parameters)")
+    parser.add_argument("--adamw", type=int, default=0, metavar="STEPS", help="instead: a fixture of kind adamw")
     parser.add_argument("--out", default="build/fixtures", help="folder of the written fixture (default build/fixtures)")
     parser.add_argument("--check", metavar="FIXTURE", help="write nothing; compare with an existing fixture")
     options = parser.parse_args()
     torch.manual_seed(0)
-    fixture = build(options)
+    fixture = build_adamw(options) if options.adamw else build(options)
     text = "{\n" + ",\n".join(json.dumps(k) + ": " + to_json(v) for k, v in fixture.items()) + "\n}\n"
     if options.check:
         return check(options.check, text)
@@ -481,7 +544,8 @@ def main():
     usual = NANO.get(options.model, (None, {}))[1].get("img_size", 224)
     size = "" if fixture["img"] == usual else f"_{fixture['img']}"
     batch = "" if options.batch == 2 else f"_b{options.batch}"
-    path = os.path.join(options.out, f"{options.model}{size}{batch}_s{options.seed}.json")
+    kind = "adamw_" if options.adamw else ""
+    path = os.path.join(options.out, f"{kind}{options.model}{size}{batch}_s{options.seed}.json")
     with open(path + ".part", "w") as file:
         file.write(text)
     os.replace(path + ".part", path)
