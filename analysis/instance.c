@@ -51,6 +51,12 @@ static int check_memory(const struct vit_plan *plan)
     return VIT_OK;
 }
 
+static int open_optimizer(struct vit_instance *instance)
+{
+    const struct vit_optimizer_def *def = vit_optimizer_find(instance->options.optimizer);
+    return def ? vit_optimizer_open(&instance->optimizer, &instance->exec, def, &def->defaults) : VIT_EINVAL;
+}
+
 int vit_instance_open(struct vit_instance *instance, const char *model, const struct vit_instance_options *options)
 {
     const struct vit_model_def *def = vit_model_find(model);
@@ -76,6 +82,8 @@ int vit_instance_open_model(struct vit_instance *instance, const struct vit_mode
         status = check_memory(&instance->plan);
     if (status == VIT_OK)
         status = vit_exec_open(&instance->exec, &instance->plan);
+    if (status == VIT_OK && options->optimizer)
+        status = open_optimizer(instance);
     if (status == VIT_OK)
         status = fill(instance);
     if (status != VIT_OK)
@@ -85,6 +93,8 @@ int vit_instance_open_model(struct vit_instance *instance, const struct vit_mode
 
 void vit_instance_close(struct vit_instance *instance)
 {
+    if (instance->optimizer.def)
+        vit_optimizer_close(&instance->optimizer);
     vit_exec_close(&instance->exec);
     vit_plan_close(&instance->plan);
     vit_graph_close(&instance->graph);

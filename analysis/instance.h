@@ -3,7 +3,7 @@
 #pragma once
 
 #include "model/data/preprocess.h"
-#include "model/exec.h"
+#include "model/train/optimizer.h"
 #include "model/weights/weights.h"
 #include "model/zoo/model.h"
 
@@ -15,7 +15,9 @@ struct vit_instance_options {
     bool backward;         /* loss against graph.targets (image i is of class i), and gradients of parameters ... */
     bool input_gradient;   /* ... and of the input */
     const char *recompute; /* model/plan.h */
-    const char *weights;   /* NULL: generated from the seed */
+    const char
+        *optimizer;      /* of a graph that goes back (model/train/optimizer.h): opened with its defaults; NULL: none */
+    const char *weights; /* NULL: generated from the seed */
     uint64_t seed;
 };
 
@@ -26,6 +28,7 @@ struct vit_instance {
     struct vit_graph graph;
     struct vit_plan plan;
     struct vit_exec exec;
+    struct vit_optimizer optimizer;    /* zeroed without one */
     struct vit_weights_report weights; /* zeroed for generated weights */
     char input[512];                   /* what the input is: "generated, seed 1", a file's name */
 };

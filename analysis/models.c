@@ -3,8 +3,11 @@
 #include "analysis/command.h"
 #include "analysis/output.h"
 #include "model/base/status.h"
+#include "model/train/loss.h"
 #include "model/plan.h"
 #include "model/zoo/model.h"
+
+#include <string.h>
 
 static const struct vit_column columns[] = {
     {"model", VIT_TEXT, "", "name"},
@@ -21,9 +24,58 @@ static const struct vit_column columns[] = {
     {"activation_bytes", VIT_INT, "B", "all results of operators of one image, eager graph"},
     {"peak_live_bytes", VIT_INT, "B", "largest sum of results alive at once, one image, eager graph"},
     {"weights", VIT_TEXT, "", "timm's published weights"},
+    /* with --train: */
+    {"train_batch", VIT_INT, "", "images of the training step that the following columns are of"},
+    {"train_kept_bytes", VIT_INT, "B", "activations that wait for the way back when the forward ends"},
+    {"train_activation_bytes", VIT_INT, "B", "arena of activations and their gradients"},
+    {"recompute_kept_bytes", VIT_INT, "B", "as train_kept_bytes with --recompute; empty without"},
+    {"recompute_activation_bytes", VIT_INT, "B", "as train_activation_bytes with --recompute; empty without"},
+    {"train_parameter_bytes", VIT_INT, "B", "parameters, their gradients and AdamW's two moments"},
 };
 
-static const struct vit_schema schema = {"models", 1, sizeof columns / sizeof columns[0], columns};
+enum { N_COLUMNS = sizeof columns / sizeof columns[0], N_TRAIN = 6 };
+static const struct vit_schema schema = {"models", 1, N_COLUMNS - N_TRAIN, columns},
+                               train_schema = {"models", 1, N_COLUMNS, columns};
+
+enum { TRAIN_BATCH = 32 };
+
+/* Plans a training step: what is kept, the arena, and what belongs to the parameters. */
+static int plan_training(struct vit_cell bytes[3], const struct vit_model_def *model, struct vit_model_options options,
+                         const char *recompute)
+{
+    struct vit_graph graph;
+    struct vit_plan plan;
+    int status = vit_model_build(&graph, model, options);
+    if (status != VIT_OK)
+        return status;
+    status = vit_graph_add_loss(&graph, &(struct vit_loss_options){0});
+    if (status == VIT_OK)
+        status = vit_plan_build(&plan, &graph, (struct vit_plan_options){.backward = true, .recompute = recompute});
+    if (status == VIT_OK) {
+        bytes[0] = vit_int((int64_t)vit_plan_kept_bytes(&plan));
+        bytes[1] = vit_int((int64_t)plan.space_bytes[VIT_SPACE_ACTIVATION]);
+        bytes[2] = vit_int((int64_t)(plan.space_bytes[VIT_SPACE_PARAM] + 3 * plan.space_bytes[VIT_SPACE_GRADIENT]));
+        vit_plan_close(&plan);
+    }
+    vit_graph_close(&graph);
+    return status;
+}
+
+static int fill_training(struct vit_cell cell[N_TRAIN], const struct vit_model_def *model,
+                         const struct vit_options *options)
+{
+    const struct vit_model_options train = {.batch = options->batch ? options->batch : TRAIN_BATCH,
+                                            .img = options->img,
+                                            .classes = options->classes,
+                                            .graph = "train"};
+    struct vit_cell kept[3], less[3] = {{0}};
+    int status = plan_training(kept, model, train, NULL);
+    if (status == VIT_OK && options->recompute)
+        status = plan_training(less, model, train, options->recompute);
+    const struct vit_cell value[N_TRAIN] = {vit_int(train.batch), kept[0], kept[1], less[0], less[1], kept[2]};
+    memcpy(cell, value, sizeof value);
+    return status;
+}
 
 static void join(char *text, size_t size, const int *value, int n)
 {
@@ -56,21 +108,24 @@ static int write_row(struct vit_sink *sink, const struct vit_model_def *model, c
         join(heads, sizeof heads, model->config.heads, model->config.stages);
         join(width, sizeof width, model->config.embed_dim, model->config.stages);
         struct vit_cost cost = vit_plan_cost(&plan);
-        struct vit_cell row[] = {vit_text(model->name),
-                                 vit_text(model->family->name),
-                                 vit_int(graph.input->dim[2]),
-                                 vit_int(depth),
-                                 vit_text(heads),
-                                 vit_text(width),
-                                 vit_int(vit_graph_parameters(&graph)),
-                                 vit_int(params_folded),
-                                 vit_int(cost.macs),
-                                 vit_int(cost.flops),
-                                 vit_int(plan.n_step),
-                                 vit_int((int64_t)plan.unshared_bytes),
-                                 vit_int((int64_t)plan.peak_live_bytes),
-                                 vit_text(model->timm)};
-        status = vit_sink_write(sink, row);
+        struct vit_cell row[N_COLUMNS] = {vit_text(model->name),
+                                          vit_text(model->family->name),
+                                          vit_int(graph.input->dim[2]),
+                                          vit_int(depth),
+                                          vit_text(heads),
+                                          vit_text(width),
+                                          vit_int(vit_graph_parameters(&graph)),
+                                          vit_int(params_folded),
+                                          vit_int(cost.macs),
+                                          vit_int(cost.flops),
+                                          vit_int(plan.n_step),
+                                          vit_int((int64_t)plan.unshared_bytes),
+                                          vit_int((int64_t)plan.peak_live_bytes),
+                                          vit_text(model->timm)};
+        if (options->train)
+            status = fill_training(row + N_COLUMNS - N_TRAIN, model, options);
+        if (status == VIT_OK)
+            status = vit_sink_write(sink, row);
         vit_plan_close(&plan);
     }
     vit_graph_close(&graph);
@@ -80,7 +135,10 @@ static int write_row(struct vit_sink *sink, const struct vit_model_def *model, c
 static int run(const struct vit_options *options)
 {
     struct vit_sink sink;
-    int status = vit_output_open(&sink, options, &schema, NULL), rows = 0;
+    if ((options->batch || options->recompute) && !options->train)
+        return vit_fail(VIT_EINVAL, "--%s is for --train: other counts are of one image, of which nothing is kept",
+                        options->batch ? "batch" : "recompute");
+    int status = vit_output_open(&sink, options, options->train ? &train_schema : &schema, NULL), rows = 0;
     if (status != VIT_OK)
         return status;
     for (int i = 0; i < options->n_argument && status == VIT_OK; i++) {
@@ -110,12 +168,16 @@ const struct vit_command vit_command_models = {
     .name = "models",
     .arguments = "[MODEL...]",
     .summary = "list the models with parameters, MACs, FLOPs and memory",
-    .detail = "Counts are those of one image. MACs count convolutions, linears and attention products, as the papers'\n"
-              "\"FLOPs\" do; FLOPs are 2 x MACs plus all other arithmetic.\n\n"
-              "  vitscope models\n"
-              "  vitscope models swin_tiny --img 384\n"
-              "  vitscope models --format csv > models.csv\n",
-    .takes = "img classes format",
+    .detail =
+        "Counts are those of one image. MACs count convolutions, linears and attention products, as the papers'\n"
+        "\"FLOPs\" do; FLOPs are 2 x MACs plus all other arithmetic.\n\n"
+        "  vitscope models\n"
+        "  vitscope models swin_tiny --img 384\n"
+        "  vitscope models --format csv > models.csv\n\n"
+        "--train adds the memory of a training step of --batch images (default 32) as it is planned: what is kept for\n"
+        "the way back, and the arena, also with --recompute.\n\n"
+        "  vitscope models efficientvit_m4 deit_tiny --train --recompute \"gelu layer_norm\"\n",
+    .takes = "train recompute batch img classes format",
     .max_arguments = VIT_MAX_ARGUMENTS,
     .run = run,
 };

@@ -17,7 +17,8 @@ struct vit_protocol {
 /* "paper": 10 s of warm-up, then 60 s (arXiv 2305.07027); "quick". NULL with a message for other names. */
 const struct vit_protocol *vit_protocol_find(const char *name);
 
-/* Plain forwards, no observer attached. Times of single runs in ns; *times is for the caller to free. */
+/* Plain runs, with the step of the instance's optimizer where it has one, no observer attached. Times of single runs in
+ * ns; *times is for the caller to free. */
 int vit_runner_time(struct vit_instance *instance, const struct vit_protocol *protocol, double **times, int *n);
 
 /* Everything measured of one model: n_repeat times a plain run, a run under the wall-time probe (in turn, so that both

@@ -29,6 +29,7 @@ static const struct vit_column columns[] = {
     {"gmacs_per_s", VIT_REAL, "GMAC/s", "multiply-accumulates of all steps / median time"},
     {"weight_bytes", VIT_INT, "B", "parameters, running statistics, derived weights (plan)"},
     {"gradient_bytes", VIT_INT, "B", "gradients of parameters (plan); empty: none"},
+    {"optimizer_bytes", VIT_INT, "B", "moments of the optimizer (its sizes); empty: none"},
     {"activation_bytes", VIT_INT, "B", "arena of activations and their gradients (plan)"},
     {"workspace_bytes", VIT_INT, "B", "scratch memory of kernels (plan)"},
     {"peak_rss_bytes", VIT_INT, "B",
@@ -43,6 +44,14 @@ static int64_t weight_bytes(const struct vit_plan *plan)
 {
     return (int64_t)(plan->space_bytes[VIT_SPACE_PARAM] + plan->space_bytes[VIT_SPACE_BUFFER] +
                      plan->space_bytes[VIT_SPACE_DERIVED]);
+}
+
+static int64_t optimizer_bytes(const struct vit_optimizer *optimizer)
+{
+    int64_t states = 0;
+    for (int i = 0; i < VIT_OPTIMIZER_STATES; i++)
+        states += optimizer->state[i] != NULL;
+    return states * optimizer->parameters.elements * (int64_t)sizeof(vit_real);
 }
 
 static struct vit_cell bytes_or_absent(int64_t bytes)
@@ -68,7 +77,7 @@ static int write_row(struct vit_sink *sink, const struct result *result)
         vit_text(instance->model->name),
         vit_text(options->model.graph ? options->model.graph : "eager"),
         vit_text(options->kernel),
-        vit_text(options->backward ? "forward+backward" : "forward"),
+        vit_text(options->optimizer ? "forward+backward+adamw" : "forward"),
         vit_text(options->recompute),
         vit_int(instance->graph.input->dim[2]),
         vit_int(instance->graph.batch),
@@ -84,6 +93,7 @@ static int write_row(struct vit_sink *sink, const struct result *result)
         vit_real_cell((double)vit_plan_cost(plan).macs / s->median),
         vit_int(weight_bytes(plan)),
         bytes_or_absent((int64_t)plan->space_bytes[VIT_SPACE_GRADIENT]),
+        bytes_or_absent(optimizer_bytes(&instance->optimizer)),
         vit_int((int64_t)plan->space_bytes[VIT_SPACE_ACTIVATION]),
         vit_int((int64_t)plan->workspace_bytes),
         bytes_or_absent(result->peak_bytes),
@@ -102,6 +112,7 @@ static int measure(struct vit_sink *sink, const char *model, const struct vit_op
                                      .threads = options->threads,
                                      .kernel = options->kernel,
                                      .backward = options->train,
+                                     .optimizer = options->train ? "adamw" : NULL,
                                      .recompute = options->recompute,
                                      .weights = options->weights,
                                      .seed = options->seed};
@@ -177,8 +188,8 @@ const struct vit_command vit_command_throughput = {
         "  vitscope throughput efficientvit_m0 deit_tiny --graph folded --batch 16\n"
         "  vitscope throughput deit_tiny --graph folded --kernel openblas\n"
         "  vitscope throughput swin_tiny --protocol paper --format json\n\n"
-        "--train times the training step instead, without loading data. Memory is that of the plan and, measured,\n"
-        "of the process; --recompute adds a second row with less of it.\n\n"
+        "--train times the training step (forward, loss, backward, AdamW) instead, without loading data.\n"
+        "Memory is that of the plan and, measured, of the process; --recompute adds a second row with less of it.\n\n"
         "  vitscope throughput deit_tiny --train --batch 32 --threads 2\n"
         "  vitscope throughput swin_tiny --train --batch 32 --recompute \"gelu layer_norm\"\n",
     .takes = "train recompute graph kernel isa batch threads img classes weights seed protocol warmup min-time repeat "

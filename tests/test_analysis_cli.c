@@ -74,7 +74,7 @@ static void test_cli_refuses_wrong_usage(void **state)
     EXPECT(2, "there is no command \"\"", "''");
     EXPECT(2, "there is no command \"nope\"", "help nope");
     EXPECT(2, "option --nope is not one of this command", "models --nope");
-    EXPECT(2, "option --batch is not one of this command", "models --batch 3");
+    EXPECT(2, "--batch is for --train", "models --batch 3");
     EXPECT(2, "--img needs a value", "models --img");
     EXPECT(2, "needs MODEL...", "throughput");
     EXPECT(2, "needs FIXTURE.json...", "verify");
