@@ -8,10 +8,11 @@
 
 struct vit_command {
     const char *name;
-    const char *arguments; /* "MODEL..." */
-    const char *summary;   /* one line */
-    const char *detail;    /* more lines for its help, with examples */
-    const char *takes;     /* options, separated by blanks */
+    const char *arguments;   /* "MODEL..." */
+    const char *summary;     /* one line */
+    const char *detail;      /* more lines for its help, with examples */
+    void (*more)(FILE *out); /* prints lists after the detail; may be NULL */
+    const char *takes;       /* options, separated by blanks */
     int min_arguments, max_arguments;
     bool hidden;      /* started by the program itself: not listed */
     bool all_threads; /* --threads is all logical processors by default, not 1 */

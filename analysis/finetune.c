@@ -3,12 +3,19 @@
 #include "analysis/command.h"
 #include "analysis/training.h"
 #include "model/base/status.h"
+#include "model/data/augment.h"
 
 static int run(const struct vit_options *options)
 {
     if (!options->weights)
         return vit_fail(VIT_EINVAL, "needs --weights FILE");
     return vit_training_run(options, "finetune");
+}
+
+static void print_augmentation(FILE *out)
+{
+    fprintf(out, "\naugmentation (`vitscope data SPEC --augment TEXT --sheet FILE` draws it):\n");
+    vit_augment_print_names(out);
 }
 
 const struct vit_command vit_command_finetune = {
@@ -27,6 +34,7 @@ const struct vit_command vit_command_finetune = {
               "  vitscope finetune deit_tiny --weights deit_tiny.safetensors --data cifar10:train --recipe transfer\n"
               "  vitscope finetune --weights runs/m0/best.safetensors --data photos/train --val photos/val --freeze "
               "backbone\n",
+    .more = print_augmentation,
     .takes =
         "weights freeze data val set img recipe epochs batch accumulate optimizer lr min-lr warmup-lr warmup-epochs "
         "cooldown-epochs schedule weight-decay momentum clip ema smoothing mixup cutmix augment repeats crop "

@@ -5,7 +5,6 @@
 #include "analysis/command.h"
 #include "model/base/real.h"
 #include "model/base/status.h"
-#include "model/data/dataset.h"
 #include "model/kernel_set.h"
 
 #include <locale.h>
@@ -34,11 +33,11 @@ static void print_help(FILE *file)
     for (int i = 0; i < vit_n_commands; i++)
         if (!vit_commands[i]->hidden)
             fprintf(file, "  %-11s %s\n", vit_commands[i]->name, vit_commands[i]->summary);
-    fprintf(file,
-            "\n  vitscope COMMAND --help    options and examples\n  vitscope help data         kinds of datasets\n"
-            "  vitscope --version\n\nfirst steps:\n"
-            "  vitscope models\n  vitscope profile deit_tiny swin_tiny efficientvit_m4 --data fashion-mnist\n"
-            "  vitscope study memory-bound\n");
+    fprintf(file, "\n  vitscope COMMAND --help    options and examples\n  vitscope help data         kinds of "
+                  "datasets, augmentation\n"
+                  "  vitscope --version\n\nfirst steps:\n"
+                  "  vitscope models\n  vitscope profile deit_tiny swin_tiny efficientvit_m4 --data fashion-mnist\n"
+                  "  vitscope study memory-bound\n");
 }
 
 static void print_command_help(FILE *file, const struct vit_command *command)
@@ -47,6 +46,8 @@ static void print_command_help(FILE *file, const struct vit_command *command)
             *command->arguments ? " " : "", command->arguments);
     vit_options_print(file, command->takes);
     fprintf(file, "\n%s", command->detail);
+    if (command->more)
+        command->more(file);
 }
 
 static const struct vit_command *find(const char *name)
@@ -110,10 +111,6 @@ int main(int argc, char **argv)
     const char *name = argc > 1 ? argv[1] : "--help";
     if (strcmp(name, "--version") == 0) {
         printf("vitscope %s (%s, %s)\n", vit_build_version, vit_build_commit, VIT_REAL_NAME);
-        return finish_output();
-    }
-    if (strcmp(name, "help") == 0 && argc > 2 && strcmp(argv[2], "data") == 0) {
-        vit_dataset_print_kinds(stdout);
         return finish_output();
     }
     bool help = strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0;

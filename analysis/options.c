@@ -102,6 +102,8 @@ static const struct vit_option_def table[] = {
     {"strict", NULL, "stop at an image that cannot be read", FLAG, AT(strict), 0, 0},
     {"budget", "NAME", "quick (minutes, default), normal (hours) or full (what the paper did)", TEXT, AT(budget), 0, 0},
     {"shard", "I/N", "do only part I of N of the work", TEXT, AT(shard), 0, 0},
+    {"stats", NULL, "decode all images: mean and standard deviation of their pixels", FLAG, AT(stats), 0, 0},
+    {"sheet", "FILE", "draw some images as a PNG, as they are and augmented", TEXT, AT(sheet), 0, 0},
     {"help", NULL, "this text", FLAG, AT(help), 0, 0},
 };
 

@@ -20,8 +20,9 @@ struct vit_options {
     int epochs, accumulate, repeats, workers, max_steps, checkpoint_every, warmup_epochs, cooldown_epochs;
     double weight_decay, momentum, warmup_lr, min_lr, smoothing, mixup, cutmix, crop, ema, alpha, tau;
     double time_budget_s;
-    const char *val, *set, *recipe, *optimizer, *lr, *schedule, *clip, *augment, *distill, *distill_from, *freeze;
-    bool strict;
+    const char *val, *set, *recipe, *optimizer, *lr, *schedule, *clip, *augment, *distill, *distill_from, *freeze,
+        *sheet;
+    bool strict, stats;
     bool synthetic, train, help;
     bool given[VIT_MAX_OPTIONS]; /* by row of the table: set by the command line, or by vit_options_default */
     const char *argument[VIT_MAX_ARGUMENTS]; /* what is no option, in order */

@@ -4,6 +4,7 @@
 #include "analysis/recipe.h"
 #include "analysis/training.h"
 #include "model/base/status.h"
+#include "model/data/augment.h"
 
 #include <string.h>
 
@@ -14,6 +15,12 @@ static int run(const struct vit_options *options)
     if (options->n_argument == 0)
         return vit_fail(VIT_EINVAL, "needs MODEL");
     return vit_training_run(options, "train");
+}
+
+static void print_augmentation(FILE *out)
+{
+    fprintf(out, "\naugmentation (`vitscope data SPEC --augment TEXT --sheet FILE` draws it):\n");
+    vit_augment_print_names(out);
 }
 
 const struct vit_command vit_command_train = {
@@ -37,6 +44,7 @@ const struct vit_command vit_command_train = {
         "  vitscope train deit_tiny --recipe paper --data imagenet/train --val imagenet/val --batch 64 --accumulate 4\n"
         "  vitscope train deit_tiny --img 64 --distill-from runs/m0/best.safetensors --distill hard\n"
         "  vitscope train --recipe list\n",
+    .more = print_augmentation,
     .takes =
         "data val set img recipe epochs batch accumulate optimizer lr min-lr warmup-lr warmup-epochs cooldown-epochs "
         "schedule weight-decay momentum clip ema smoothing mixup cutmix augment repeats crop distill-from distill "

@@ -123,4 +123,7 @@ void vit_dataset_print_kinds(FILE *out)
 {
     for (size_t i = 0; i < KINDS; i++)
         fprintf(out, "  %s%s\n      %s\n", kinds[i]->name, kinds[i]->argument, kinds[i]->summary);
+    fprintf(out, "  KIND@train=0.9, KIND@val=0.1, KIND@first=1000\n      a share of each class, what it leaves, or so "
+                 "many images; "
+                 "seed=N of the choice: KIND@train=0.9,seed=2,first=1000\n");
 }
