@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* verify_gradients.c - of fixtures of kind "model": loss, gradients of parameters, input and taps, Taylor scores, in
  * eval and in train mode, and the running statistics after a step. */
+#include "analysis/importance.h"
 #include "analysis/verification.h"
 #include "model/base/status.h"
 
@@ -59,7 +60,7 @@ static void compare_record(const struct gradients *g, const struct cJSON *record
                           "%s strided8[%d]", v->name, j);
 }
 
-static const struct vit_tensor *find_parameter(const struct vit_graph *graph, const char *name)
+static struct vit_tensor *find_parameter(const struct vit_graph *graph, const char *name)
 {
     for (int i = 0; name && i < graph->n_tensor; i++)
         if (graph->tensor[i]->space <= VIT_SPACE_BUFFER && !graph->tensor[i]->base &&
@@ -115,14 +116,13 @@ static void compare_taps(const struct gradients *g, const struct cJSON *mode, co
 }
 
 /* Scores of output channels: (sum over inputs of w dL/dw)^2, with or without the bias's term in the square. */
-static void taylor_scores(double *score, const struct vit_tensor *w, const struct vit_tensor *bias)
+static void taylor_scores(double *score, struct vit_tensor *w, struct vit_tensor *bias)
 {
-    const int64_t channels = w->dim[0], inputs = vit_numel(w) / channels;
-    for (int64_t o = 0; o < channels; o++) {
-        double sum = bias ? (double)bias->data[o] * (double)bias->grad->data[o] : 0;
-        for (int64_t k = o * inputs; k < (o + 1) * inputs; k++)
-            sum += (double)w->data[k] * (double)w->grad->data[k];
-        score[o] = sum * sum;
+    for (int64_t o = 0; o < w->dim[0]; o++) {
+        const struct vit_channel_slice slice[] = {{.weight = w, .start = o, .length = 1},
+                                                  {.weight = bias, .start = o, .length = 1}};
+        const struct vit_taylor_terms terms = vit_taylor_terms(slice, bias ? 2 : 1);
+        score[o] = vit_taylor_score(VIT_CRITERION_SQUARED_SUM, &terms);
     }
 }
 
@@ -178,9 +178,9 @@ static int compare_taylor(struct vit_tally *tally, const struct cJSON *list, con
         char text[256];
         const char *name = vit_fixture_text(item, "name");
         snprintf(text, sizeof text, "%s.weight", name ? name : "?");
-        const struct vit_tensor *w = find_parameter(graph, text);
+        struct vit_tensor *w = find_parameter(graph, text);
         snprintf(text, sizeof text, "%s.bias", name ? name : "?");
-        const struct vit_tensor *bias = find_parameter(graph, text);
+        struct vit_tensor *bias = find_parameter(graph, text);
         if (!w || !w->grad || w->dim[0] != vit_fixture_integer(item, "channels")) {
             vit_tally_equal(tally, 0, 1, "%s has no such channels", name ? name : "?");
             continue;
