@@ -17,16 +17,31 @@
 /* Batches that wait: enough to bridge a slow image, little memory. */
 enum { AHEAD = 3, JUDGE_BATCH = 100 };
 
-/* What is tested on: --val, or the test part of data whose training part is trained on. */
+/* The images that belong to those of a training: what a split leaves (data@train=0.9: data@val=0.1), or the other part
+ * of the data (data:train: data:test, of ImageNet data:val). Empty: none. */
+static void find_val(char val[VIT_OPTION_TEXT], const char *data)
+{
+    static const char split[] = "@train=", part[] = ":train";
+    const char *at = strstr(data, split), *colon = strstr(data, part),
+               *other = strncmp(data, "imagenet:", 9) ? "test" : "val";
+    char *end = NULL;
+    const double share = at ? strtod(at + strlen(split), &end) : 0;
+    *val = '\0';
+    if (at && share > 0 && share < 1)
+        snprintf(val, VIT_OPTION_TEXT, "%.*s@val=%.10g%s", (int)(at - data), data, 1 - share, end);
+    else if (colon)
+        snprintf(val, VIT_OPTION_TEXT, "%.*s:%s%.*s", (int)(colon - data), data, other,
+                 (int)strcspn(colon + strlen(part), "@"), colon + strlen(part));
+}
+
 static int choose_data(struct vit_options *options)
 {
-    static char val[VIT_OPTION_TEXT];
+    static char val[VIT_OPTION_TEXT]; /* options borrow it */
     int status = vit_options_default(options, "data", "fashion-mnist:train");
-    const char *part = options->data ? strstr(options->data, ":train") : NULL;
-    if (status == VIT_OK && part)
-        snprintf(val, sizeof val, "%.*s:test%s", (int)(part - options->data), options->data, part + strlen(":train"));
-    if (status == VIT_OK)
-        status = vit_options_default(options, "val", part ? val : "none");
+    if (status != VIT_OK)
+        return status;
+    find_val(val, options->data);
+    status = vit_options_default(options, "val", *val ? val : "none");
     if (status == VIT_OK && strcmp(options->val, options->data) == 0)
         return vit_fail(VIT_EINVAL, "--val %s: these are the images that are trained on; --val none tests on none",
                         options->val);
