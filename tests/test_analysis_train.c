@@ -273,7 +273,7 @@ static void test_finetune_and_eval_read_what_train_wrote(void **state)
 static void test_every_setting_of_every_recipe_is_taken(void **state)
 {
     (void)state;
-    static const char *const recipe[] = {"none", "quick", "paper", "transfer"};
+    static const char *const recipe[] = {"none", "quick", "paper", "transfer", "fashion"};
     for (size_t i = 0; i < sizeof recipe / sizeof recipe[0]; i++) {
         struct vit_options options = {.recipe = recipe[i], .epochs = 7};
         assert_ok(vit_recipe_apply(&options, "deit_tiny"));

@@ -15,7 +15,8 @@ static void expect_success(void)
         fail_msg("exit code %d: %s", run.exit_code, run.error);
 }
 
-/* Ten classes, so guessing is 10 %; this run has 86.45 % in float32. Another order of sums moves it by a percent or so. */
+/* Ten classes, so guessing is 10 %; this run has 86.45 % in float32. Another order of sums moves it by a percent or so.
+ */
 static void test_train_learns_fashion_mnist(void **state)
 {
     (void)state;
