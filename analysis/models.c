@@ -138,12 +138,14 @@ static int run(const struct vit_options *options)
     if ((options->batch || options->recompute) && !options->train)
         return vit_fail(VIT_EINVAL, "--%s is for --train: other counts are of one image, of which nothing is kept",
                         options->batch ? "batch" : "recompute");
-    int status = vit_output_open(&sink, options, options->train ? &train_schema : &schema, NULL), rows = 0;
+    int status = vit_output_open(&sink, options, options->train ? &train_schema : &schema, NULL), models = 0;
     if (status != VIT_OK)
         return status;
     for (int i = 0; i < options->n_argument && status == VIT_OK; i++) {
         const struct vit_model_def *model = vit_model_find(options->argument[i]);
-        status = model ? write_row(&sink, model, options) : VIT_EINVAL;
+        status = model ? VIT_OK : VIT_EINVAL;
+        if (model && vit_shard_has(options->shard, i))
+            status = write_row(&sink, model, options);
     }
     for (int i = 0; options->n_argument == 0 && i < vit_n_models && status == VIT_OK; i++) {
         struct vit_graph graph; /* models that do not take this size are left out */
@@ -152,10 +154,11 @@ static int run(const struct vit_options *options)
             continue;
         if (built == VIT_OK)
             vit_graph_close(&graph);
-        status = built == VIT_OK ? write_row(&sink, &vit_models[i], options) : built;
-        rows += status == VIT_OK;
+        status = built;
+        if (status == VIT_OK && vit_shard_has(options->shard, models++))
+            status = write_row(&sink, &vit_models[i], options);
     }
-    if (status == VIT_OK && options->n_argument == 0 && rows == 0)
+    if (status == VIT_OK && options->n_argument == 0 && models == 0)
         status = vit_fail(VIT_EINVAL, "--img %d: no model takes this size; all take 224", options->img);
     if (status != VIT_OK) {
         vit_sink_abort(&sink);
@@ -177,7 +180,7 @@ const struct vit_command vit_command_models = {
         "--train adds the memory of a training step of --batch images (default 32) as it is planned: what is kept for\n"
         "the way back, and the arena, also with --recompute.\n\n"
         "  vitscope models efficientvit_m4 deit_tiny --train --recompute \"gelu layer_norm\"\n",
-    .takes = "train recompute batch img classes format",
+    .takes = "train recompute batch img classes shard format",
     .max_arguments = VIT_MAX_ARGUMENTS,
     .run = run,
 };

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum type { INTEGER, SEED, NUMBER, TEXT, FLAG };
+enum type { INTEGER, SEED, NUMBER, SHARD, TEXT, FLAG };
 
 #define AT(field) offsetof(struct vit_options, field)
 
@@ -56,6 +56,8 @@ static const struct vit_option_def table[] = {
      0, 0},
     {"out", "DIR", "folder for the results (default runs/COMMAND-DATE-TIME)", TEXT, AT(out), 0, 0},
     {"format", "NAME", "of what is printed: table (default), csv or json", TEXT, AT(format), 0, 0},
+    {"shard", "I/N", "only the I-th of N shares of the list, counted from 0 (`vitscope merge` joins tables)", SHARD,
+     AT(shard), 0, 0},
     {"labels", "FILE", "class names, one a line", TEXT, AT(labels), 0, 0},
     {"top", "N", "classes to print for an image (default 5)", INTEGER, AT(top), 1, 1000},
     {"protocol", "NAME", "paper (10 s warm-up, 60 s) or quick (default: 0.5 s, 2 s)", TEXT, AT(protocol), 0, 0},
@@ -101,7 +103,6 @@ static const struct vit_option_def table[] = {
      AT(checkpoint_every), 1, 1e9},
     {"strict", NULL, "stop at an image that cannot be read", FLAG, AT(strict), 0, 0},
     {"budget", "NAME", "quick (minutes, default), normal (hours) or full (what the paper did)", TEXT, AT(budget), 0, 0},
-    {"shard", "I/N", "do only part I of N of the work", TEXT, AT(shard), 0, 0},
     {"stats", NULL, "decode all images: mean and standard deviation of their pixels", FLAG, AT(stats), 0, 0},
     {"sheet", "FILE", "draw some images as a PNG, as they are and augmented", TEXT, AT(sheet), 0, 0},
     {"help", NULL, "this text", FLAG, AT(help), 0, 0},
@@ -155,6 +156,10 @@ static int set(struct vit_options *options, const struct vit_option_def *def, co
         *(uint64_t *)field = strtoull(value, &end, 10);
         if (end == value || *end || errno || !isdigit((unsigned char)*value))
             return vit_fail(VIT_EINVAL, "--%s %s: takes a whole number from 0 to 2^64-1", def->name, value);
+        return VIT_OK;
+    case SHARD:
+        if (vit_shard_parse(field, value) != VIT_OK)
+            return vit_fail(VIT_EINVAL, "--%s %s", def->name, vit_error());
         return VIT_OK;
     default:
         return set_number(field, def, value);

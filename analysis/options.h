@@ -2,6 +2,8 @@
 /* options.h - every knob of a run in one struct, parsed once; each command names the options it takes. */
 #pragma once
 
+#include "analysis/shard.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,7 +17,7 @@ struct vit_options {
     const char *graph, *kernel, *isa;
     const char *traffic, *cache, *counters;
     const char *image, *data, *weights, *labels, *out, *format, *protocol, *probes;
-    const char *recompute, *budget, *shard;
+    const char *recompute, *budget;
     /* Of training. */
     int epochs, accumulate, repeats, workers, max_steps, checkpoint_every, warmup_epochs, cooldown_epochs;
     double weight_decay, momentum, warmup_lr, min_lr, smoothing, mixup, cutmix, crop, ema, alpha, tau;
@@ -25,6 +27,7 @@ struct vit_options {
     bool strict, stats;
     bool synthetic, train, help;
     bool given[VIT_MAX_OPTIONS]; /* by row of the table: set by the command line, or by vit_options_default */
+    struct vit_shard shard;
     const char *argument[VIT_MAX_ARGUMENTS]; /* what is no option, in order */
     int n_argument;
 };

@@ -224,6 +224,8 @@ static int run(const struct vit_options *options)
     if (status != VIT_OK)
         return status;
     for (int i = 0; i < options->n_argument && status == VIT_OK; i++) {
+        if (!vit_shard_has(options->shard, i))
+            continue;
         model_folder(model, sizeof model, folder, options, i);
         status = profile_model(&report, options->argument[i], model);
     }
@@ -262,6 +264,7 @@ const struct vit_command vit_command_profile = {
         "  vitscope profile efficientvit_m5 --graph folded --threads 2 --weights model.safetensors --image cat.jpg\n"
         "  vitscope profile swin_tiny --traffic simulated --cache \"L1=32K,8 L2=512K,8\"\n"
         "  vitscope profile efficientvit_m0 --traffic all\n"
+        "  vitscope profile --shard 0/2 deit_tiny swin_tiny --out runs/both   # into runs/both/shard-0-of-2\n"
         "  vitscope profile --counters list\n\n"
         "--train profiles the training step: its rows have a pass, forward or backward, and where --recompute names\n"
         "kinds that are not kept, again: what the way back computes once more.\n\n"
@@ -270,7 +273,7 @@ const struct vit_command vit_command_profile = {
     .takes =
         "train recompute batch threads img classes graph kernel isa image data synthetic weights seed warmup min-time "
         "repeat probes "
-        "traffic cache counters out format",
+        "traffic cache counters shard out format",
     .max_arguments = VIT_MAX_ARGUMENTS,
     .run = run,
 };

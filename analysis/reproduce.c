@@ -62,21 +62,6 @@ static int choose(struct vit_reproductions *work, const struct vit_machine *mach
     return status;
 }
 
-/* "2/3": the second of three. */
-static int read_shard(struct vit_reproductions *work)
-{
-    char end;
-    work->shards = 1;
-    const char *text = work->options->shard;
-    if (!text)
-        return VIT_OK;
-    if (sscanf(text, "%d/%d%c", &work->shard, &work->shards, &end) != 2 || work->shard < 1 ||
-        work->shard > work->shards)
-        return vit_fail(VIT_EINVAL, "--shard %s: takes i/n with i from 1 to n", text);
-    work->shard--;
-    return VIT_OK;
-}
-
 /* Claims of one figure, tested; findings grow. */
 static int test(struct vit_finding *finding, int *n, const struct vit_claims *claims, const struct vit_reproduction *r)
 {
@@ -150,9 +135,11 @@ static int describe(const struct vit_reproductions *work, const struct vit_machi
 
 static int work_through(struct vit_reproductions *work, struct vit_machine *machine)
 {
-    int missing = 0, units = 0, status = read_shard(work);
-    if (status == VIT_OK)
-        status = choose(work, machine);
+    const struct vit_shard shard = work->options->shard;
+    int missing = 0, units = 0;
+    work->shard = shard.index;
+    work->shards = shard.count > 0 ? shard.count : 1;
+    int status = choose(work, machine);
     if (status == VIT_OK)
         status = vit_reproductions_plan(work, &units);
     if (status == VIT_OK)
@@ -167,7 +154,7 @@ static int work_through(struct vit_reproductions *work, struct vit_machine *mach
         status = vit_reproductions_measure(work, &missing);
     if (status != VIT_OK || missing == 0)
         return status == VIT_OK ? conclude(work) : status;
-    printf("shard %s is done; %d units of other shards are not in %s/units yet\n", work->options->shard, missing,
+    printf("shard %d/%d is done; %d units of other shards are not in %s/units yet\n", shard.index, shard.count, missing,
            work->root);
     return VIT_OK;
 }
@@ -198,7 +185,7 @@ const struct vit_command vit_command_reproduce = {
         "Runs the study behind each figure, writes its data, draws it beside the paper's own points, and ends with a\n"
         "verdict for each claim of the paper: agrees, disagrees, or not testable (with the reason). --budget quick\n"
         "takes minutes, normal hours, full what the paper did. What was finished is kept in --out (default\n"
-        "runs/reproduce-BUDGET): after a kill the same command goes on; --shard 1/2 and --shard 2/2 with the same\n"
+        "runs/reproduce-BUDGET): after a kill the same command goes on; --shard 0/2 and --shard 1/2 with the same\n"
         "folder share the work. --threads (default: all) is the most that sweeps and trainings use.\n\n"
         "  vitscope reproduce list\n"
         "  vitscope reproduce fig2 table1\n"

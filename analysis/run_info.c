@@ -74,6 +74,12 @@ static void add_options(struct vit_json *json, const struct vit_options *o)
             vit_json_string(json, text[i][0], text[i][1]);
     if (o->img)
         vit_json_integer(json, "img", o->img);
+    if (o->shard.count > 1) {
+        vit_json_object(json, "shard");
+        vit_json_integer(json, "index", o->shard.index);
+        vit_json_integer(json, "count", o->shard.count);
+        vit_json_end(json);
+    }
     struct vit_protocol protocol = vit_profile_protocol(o);
     vit_json_number(json, "warmup_s", protocol.warmup_s);
     vit_json_number(json, "min_time_s", protocol.min_time_s);
@@ -324,14 +330,16 @@ int vit_run_folder(const char *path)
 
 void vit_run_folder_name(char *path, size_t size, const char *command, const struct vit_options *options)
 {
+    char now[32], shard[48] = "";
+    if (options->shard.count > 1)
+        snprintf(shard, sizeof shard, "/shard-%d-of-%d", options->shard.index, options->shard.count);
     if (options->out) {
-        snprintf(path, size, "%s", options->out);
+        snprintf(path, size, "%s%s", options->out, shard);
         return;
     }
-    char now[32];
     time_t seconds = time(NULL);
     struct tm local;
     localtime_r(&seconds, &local);
     strftime(now, sizeof now, "%Y%m%d-%H%M%S", &local);
-    snprintf(path, size, "runs/%s-%s", command, now);
+    snprintf(path, size, "runs/%s-%s%s", command, now, shard);
 }

@@ -170,7 +170,8 @@ static int run(const struct vit_options *given)
     if (status != VIT_OK)
         return status;
     for (int i = 0; i < options->n_argument && status == VIT_OK; i++)
-        status = measure_model(&sink, options->argument[i], options, &protocol);
+        if (vit_shard_has(options->shard, i))
+            status = measure_model(&sink, options->argument[i], options, &protocol);
     if (status != VIT_OK) {
         vit_sink_abort(&sink);
         return status;
@@ -192,8 +193,9 @@ const struct vit_command vit_command_throughput = {
         "Memory is that of the plan and, measured, of the process; --recompute adds a second row with less of it.\n\n"
         "  vitscope throughput deit_tiny --train --batch 32 --threads 2\n"
         "  vitscope throughput swin_tiny --train --batch 32 --recompute \"gelu layer_norm\"\n",
-    .takes = "train recompute graph kernel isa batch threads img classes weights seed protocol warmup min-time repeat "
-             "format",
+    .takes =
+        "train recompute graph kernel isa batch threads img classes weights seed protocol warmup min-time repeat shard "
+        "format",
     .min_arguments = 1,
     .max_arguments = VIT_MAX_ARGUMENTS,
     .run = run,

@@ -100,6 +100,8 @@ static int run(const struct vit_options *options)
     if (status != VIT_OK)
         return status;
     for (int i = 0; i < options->n_argument && status == VIT_OK; i++) {
+        if (!vit_shard_has(options->shard, i))
+            continue;
         struct vit_verification v = {.path = options->argument[i],
                                      .graph = options->graph,
                                      .kernel = options->kernel,
@@ -139,8 +141,9 @@ const struct vit_command vit_command_verify = {
         "record how many numbers were compared and the worst deviation, less half a unit of the last digit that the\n"
         "file lists. Exit code 1 if one is outside.\n\n"
         "  vitscope verify tests/fixtures/deit_nano_s1.json\n"
-        "  vitscope verify --graph folded --threads 2 tests/fixtures/efficientvit_*.json\n",
-    .takes = "graph kernel isa threads format",
+        "  vitscope verify --graph folded --threads 2 tests/fixtures/efficientvit_*.json\n"
+        "  vitscope verify --shard 0/2 tests/fixtures/*.json   # one half of the files; 1/2: the other\n",
+    .takes = "graph kernel isa threads shard format",
     .min_arguments = 1,
     .max_arguments = VIT_MAX_ARGUMENTS,
     .run = run,

@@ -276,8 +276,8 @@ static void test_reproduce_refuses_what_it_cannot_do(void **state)
         {"fig99", "there are fig2"},
         {"table1 table1", "given twice"},
         {"table1 --budget huge", "there are quick, normal and full"},
-        {"table1 --shard 3/2", "takes i/n"},
-        {"table1 --shard 1", "takes i/n"},
+        {"table1 --shard 2/2", "counted from 0"},
+        {"table1 --shard 1", "takes I/N"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         program_start(&run, "reproduce %s --out %s/wrong", wrong[i].arguments, program_folder);
