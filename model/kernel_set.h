@@ -20,6 +20,7 @@ struct vit_phases;        /* model/kernels/phases.h */
 
 struct vit_kernel_set {
     const char *isa; /* "generic", "v3" (AVX2, FMA), "v4" (AVX-512) */
+    int lanes;       /* numbers in a vector */
 #define VIT_KERNEL(name, parameters) void(*name) parameters;
 #include "model/kernels/kernels.def"
 #undef VIT_KERNEL

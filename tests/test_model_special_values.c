@@ -3,6 +3,8 @@
  * and at every place in a vector and behind it. */
 #include "tests/support/test.h"
 
+#include "model/exec.h"
+#include "model/gradient.h"
 #include "model/kernel_set.h"
 #include "model/kernels/layer_norm.h"
 
@@ -43,6 +45,22 @@ static void test_activations_keep_limits_and_nan(void **state)
         check_each_place((*set)->hswish, (vit_real)INFINITY, INFINITY);
         check_each_place((*set)->hswish, -1000, 0);
     }
+}
+
+/* As the reference's: nothing of the gradient passes where y <= 0, all of it where y is NaN. */
+static void test_relu_passes_nan_back(void **state)
+{
+    (void)state;
+    for (const struct vit_kernel_set *const *set = vit_kernel_sets(); *set; set++)
+        for (int place = 0; place < N; place++) {
+            vit_real y[N] = {0}, dy[N], dx[N];
+            for (int i = 0; i < N; i++)
+                dy[i] = 3;
+            y[place] = (vit_real)NAN;
+            (*set)->relu_back(dx, y, dy, N, 0);
+            for (int i = 0; i < N; i++)
+                assert_true(dx[i] == (i == place ? 3 : 0));
+        }
 }
 
 /* Relative to the value itself: the form with erf has no correct digit left at -6. The bound allows for the rounding of
@@ -123,10 +141,60 @@ static void test_mean_of_a_long_row_loses_no_digit(void **state)
     }
 }
 
+enum { IMAGES = 5, PIXELS = 23 };
+
+static double far_value(int64_t k)
+{
+    return 1000 + 0.02 * sin(12.9898 * (double)k);
+}
+
+/* One channel of x around 1000 with a deviation of 0.014: of the digits of y none may be lost to the mean. The values
+ * are what float keeps of them, and y is compared with the formula in double on these: a rounding or two of x - mean,
+ * exact to 6e-8 * 0.02, and of the deviation. */
+static void test_batch_norm_far_from_zero_keeps_its_digits(void **state)
+{
+    (void)state;
+    const int64_t shape[] = {IMAGES, 1, PIXELS}, one[] = {1};
+    struct vit_graph g = {0};
+    struct vit_plan plan;
+    struct vit_exec exec;
+    struct vit_tensor *x = vit_graph_tensor(&g, "x", VIT_SPACE_PARAM, 3, shape), *given[4];
+    for (int i = 0; i < 4; i++)
+        given[i] = vit_graph_tensor(&g, "given", i < 2 ? VIT_SPACE_PARAM : VIT_SPACE_BUFFER, 1, one);
+    struct vit_tensor *y = vit_add_op(&g, VIT_OP_batch_norm_train, "norm", ((struct vit_attr){.eps = 1e-12}), x,
+                                      given[0], given[1], given[2], given[3]);
+    assert_ok(vit_graph_differentiate(&g, y, (struct vit_gradient_options){0}));
+    assert_ok(vit_plan_build(&plan, &g, (struct vit_plan_options){.backward = true}));
+    assert_ok(vit_exec_open(&exec, &plan));
+    given[0]->data[0] = 1;
+    given[1]->data[0] = given[2]->data[0] = given[3]->data[0] = 0;
+    double mean = 0, variance = 0, slope = 0, n = IMAGES * PIXELS;
+    for (int64_t k = 0; k < IMAGES * PIXELS; k++) {
+        x->data[k] = (vit_real)far_value(k);
+        mean += (double)x->data[k] / n;
+    }
+    for (int64_t k = 0; k < IMAGES * PIXELS; k++)
+        variance += ((double)x->data[k] - mean) * ((double)x->data[k] - mean) / n;
+    plan.step[0].kernel->forward(&plan.step[0]);
+    for (int64_t k = 0; k < IMAGES * PIXELS; k++) {
+        const double h = ((double)x->data[k] - mean) / sqrt(variance);
+        assert_close((double)y->data[k], h, 1e-5);
+        y->grad->data[k] = (vit_real)cos((double)k);
+        slope += (double)y->grad->data[k] * h;
+    }
+    plan.step[1].kernel->forward(&plan.step[1]);
+    assert_close((double)given[0]->grad->data[0], slope, 1e-4);
+    vit_exec_close(&exec);
+    vit_plan_close(&plan);
+    vit_graph_close(&g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_activations_keep_limits_and_nan),
+        cmocka_unit_test(test_relu_passes_nan_back),
+        cmocka_unit_test(test_batch_norm_far_from_zero_keeps_its_digits),
         cmocka_unit_test(test_gelu_keeps_digits_in_the_negative_tail),
         cmocka_unit_test(test_softmax_gives_nothing_to_masked_elements),
         cmocka_unit_test(test_softmax_of_nan_or_nothing_is_nan),

@@ -10,6 +10,7 @@ extern const struct vit_kernel_set VIT_KERNEL_NAME(set);
 
 const struct vit_kernel_set VIT_KERNEL_NAME(set) = {
     .isa = VIT_TEXT(VIT_ISA),
+    .lanes = VIT_LANES,
 #define VIT_KERNEL(name, parameters) .name = VIT_KERNEL_NAME(name),
 #include "model/kernels/kernels.def"
 #undef VIT_KERNEL

@@ -20,6 +20,7 @@ struct product {
     bool trans_a, trans_b, adds;
     int64_t batch, m, n, k;
     int64_t rows;     /* of a matrix, per piece: all where a piece has several matrices */
+    int64_t width;    /* columns of a panel */
     int64_t matrices; /* per piece: 1 where a matrix has several pieces */
     bool openblas;
     struct vit_access *access; /* NULL: compute; else name what that touches */
@@ -156,8 +157,8 @@ static void multiply_panels(const struct product *p, int64_t matrix, int64_t row
     const vit_real *a = p->a + matrix * p->m * p->k + row * (p->trans_a ? 1 : p->k);
     const vit_real *b = p->b + matrix * p->k * p->n;
     vit_real *c = p->c + (matrix * p->m + row) * p->n;
-    for (int64_t column = 0; column < p->n; column += VIT_PANEL) {
-        const int64_t columns = p->n - column < VIT_PANEL ? p->n - column : VIT_PANEL;
+    for (int64_t column = 0; column < p->n; column += p->width) {
+        const int64_t columns = p->n - column < p->width ? p->n - column : p->width;
         const struct vit_panel_product product = {.c = c + column,
                                                   .ldc = p->n,
                                                   .a = a,
@@ -218,9 +219,17 @@ static void multiply_piece(void *context, int64_t piece, int worker)
         multiply(p, matrix, 0, worker);
 }
 
+/* Tiles of one vector wait for their loads: two panels of two vectors are faster than one of three and one of one. */
+static int64_t panel_width(int64_t n)
+{
+    const int64_t vector = vit_kernels()->lanes;
+    return 3 * vector == VIT_PANEL && n > VIT_PANEL && n <= VIT_PANEL + vector ? 2 * vector : VIT_PANEL;
+}
+
 static void run(struct product *p, struct vit_parallel *pool)
 {
     enum { PIECE_MACS = 4000000, ROW_STEP = 8 };
+    p->width = panel_width(p->n);
     const int64_t row_macs = p->n * p->k + 1, macs = p->m * row_macs;
     p->matrices = macs < PIECE_MACS ? PIECE_MACS / (macs + 1) + 1 : 1;
     p->rows = macs < PIECE_MACS ? p->m : (PIECE_MACS / row_macs / ROW_STEP + 1) * ROW_STEP;
