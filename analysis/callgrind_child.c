@@ -36,11 +36,13 @@ int vit_callgrind_argument(const struct vit_instance *instance, const char *cach
         return status;
     int length =
         snprintf(text, size, "%s\ncallgrind-child\n%s\n--batch=%" PRId64 "\n--img=%" PRId64 "\n--seed=%" PRIu64,
-                 caches ? caches : found, instance->model->name, input->dim[0], input->dim[2], options->seed);
+                 caches ? caches : found, *instance->spec ? instance->spec : instance->model->name, input->dim[0],
+                 input->dim[2], options->seed);
     struct {
         const char *name, *value;
     } more[] = {
         {"graph", options->model.graph},
+        {"set", options->set},
         {"kernel", options->kernel},
         {"isa", strcmp(isa, "v4") == 0 ? NULL : isa}, /* the child then takes the best that valgrind runs */
     };
@@ -67,6 +69,7 @@ static int run(const struct vit_options *options)
     struct vit_instance instance;
     const struct vit_instance_options wanted = {
         .model = {.batch = options->batch, .img = options->img, .classes = options->classes, .graph = options->graph},
+        .set = options->set,
         .threads = 1,
         .kernel = options->kernel,
         .seed = options->seed};
@@ -85,7 +88,7 @@ const struct vit_command vit_command_callgrind_child = {
     .arguments = "MODEL",
     .summary = "run under valgrind by profile --traffic callgrind",
     .detail = "It counts nothing by itself.\n",
-    .takes = "batch img classes graph kernel isa seed",
+    .takes = "set batch img classes graph kernel isa seed",
     .min_arguments = 1,
     .max_arguments = 1,
     .hidden = true,

@@ -130,22 +130,16 @@ static int run(const struct vit_options *options)
 {
     if (!options->image || !options->weights)
         return vit_fail(VIT_EINVAL, "needs --weights FILE and --image FILE");
-    struct vit_recognised found = {0};
-    int status = options->n_argument ? VIT_OK : vit_recognise(options->weights, &found);
-    if (status != VIT_OK)
-        return status;
-    const struct vit_model_def *model = options->n_argument ? vit_model_find(options->argument[0]) : found.model;
-    if (!model)
-        return VIT_EINVAL;
     struct vit_instance instance;
     struct vit_instance_options o = {.model = {.img = options->img,
-                                               .classes = options->classes ? options->classes : found.classes,
+                                               .classes = options->classes,
                                                .graph = options->graph ? options->graph : "folded"},
+                                     .set = options->set,
                                      .threads = options->threads,
                                      .kernel = options->kernel,
                                      .weights = options->weights,
                                      .seed = options->seed};
-    status = vit_instance_open_model(&instance, model, &o);
+    int status = vit_instance_open(&instance, options->n_argument ? options->argument[0] : NULL, &o);
     if (status != VIT_OK)
         return status;
     status = classify(&instance, options);
@@ -159,10 +153,10 @@ const struct vit_command vit_command_classify = {
     .summary = "the likeliest classes of an image",
     .detail =
         "The image is resized, cropped and normalised as in the model's published evaluation. Without MODEL it is\n"
-        "told by the tensors of the weight file.\n\n"
+        "told by the weight file: by its configuration where it has one, else by its tensors.\n\n"
         "  vitscope classify --weights model.safetensors --image cat.jpg\n"
         "  vitscope classify deit_tiny --weights w.safetensors --image cat.jpg --labels imagenet.txt --top 3\n",
-    .takes = "weights image labels top graph kernel isa threads img classes format",
+    .takes = "weights set image labels top graph kernel isa threads img classes format",
     .max_arguments = 1,
     .run = run,
 };

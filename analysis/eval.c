@@ -212,20 +212,14 @@ static int write_folder(const struct report *r)
 static int choose_model(struct report *r)
 {
     const struct vit_options *o = r->options;
-    int status = o->n_argument ? VIT_OK : vit_recognise(o->weights, &r->found);
+    int status = vit_recognise_model(&r->found, o->n_argument ? o->argument[0] : NULL, o->weights, o->set);
     if (status != VIT_OK)
         return status;
-    const struct vit_model_def *model = o->n_argument ? vit_model_find(o->argument[0]) : r->found.model;
-    if (!model)
-        return VIT_EINVAL;
-    r->own = *model;
-    if (r->found.classes)
-        r->own.config.classes = r->found.classes;
+    r->own = *r->found.model;
+    r->own.config.classes = r->found.classes;
     if (o->crop > 0)
         r->own.crop_percentage = o->crop;
-    r->model = model->name;
-    if (o->set && vit_config_set(&r->own.config, model->family->name, o->set) != VIT_OK)
-        return vit_fail_in(VIT_EINVAL, "--set");
+    r->model = r->own.name;
     return VIT_OK;
 }
 

@@ -3,6 +3,7 @@
 
 #include "model/base/status.h"
 #include "model/data/dataset.h"
+#include "model/noise.h"
 #include "model/train/loss.h"
 #include "model/weights/generate.h"
 
@@ -30,6 +31,7 @@ static int fill(struct vit_instance *instance)
     if (status != VIT_OK)
         return status;
     vit_exec_prepare(&instance->exec);
+    vit_noise_set(instance->graph.noise, options->seed, 0, 0);
     if (instance->graph.targets)
         set_targets(&instance->graph);
     vit_generate_input(options->seed, vit_numel(instance->graph.input), instance->graph.input->data);
@@ -57,16 +59,10 @@ static int open_optimizer(struct vit_instance *instance)
     return def ? vit_optimizer_open(&instance->optimizer, &instance->exec, def, &def->defaults) : VIT_EINVAL;
 }
 
-int vit_instance_open(struct vit_instance *instance, const char *model, const struct vit_instance_options *options)
+/* The instance has its model and its options. */
+static int open_net(struct vit_instance *instance)
 {
-    const struct vit_model_def *def = vit_model_find(model);
-    return def ? vit_instance_open_model(instance, def, options) : VIT_EINVAL;
-}
-
-int vit_instance_open_model(struct vit_instance *instance, const struct vit_model_def *model,
-                            const struct vit_instance_options *options)
-{
-    *instance = (struct vit_instance){.model = model, .options = *options};
+    const struct vit_instance_options *options = &instance->options;
     int status = vit_model_build(&instance->graph, instance->model, options->model);
     if (status == VIT_OK && options->backward)
         status = vit_graph_add_loss(&instance->graph,
@@ -89,6 +85,28 @@ int vit_instance_open_model(struct vit_instance *instance, const struct vit_mode
     if (status != VIT_OK)
         vit_instance_close(instance);
     return status;
+}
+
+int vit_instance_open(struct vit_instance *instance, const char *model, const struct vit_instance_options *options)
+{
+    *instance = (struct vit_instance){.options = *options};
+    int status = vit_recognise_model(&instance->own, model, options->weights, options->set);
+    if (status != VIT_OK)
+        return status;
+    instance->model = instance->own.model;
+    if (!instance->options.model.classes)
+        instance->options.model.classes = instance->own.classes;
+    if (!options->weights && vit_is_weight_file(model))
+        instance->options.weights = model;
+    snprintf(instance->spec, sizeof instance->spec, "%s", model ? model : options->weights);
+    return open_net(instance);
+}
+
+int vit_instance_open_model(struct vit_instance *instance, const struct vit_model_def *model,
+                            const struct vit_instance_options *options)
+{
+    *instance = (struct vit_instance){.model = model, .options = *options};
+    return open_net(instance);
 }
 
 void vit_instance_close(struct vit_instance *instance)

@@ -2,13 +2,17 @@
 /* instance.h - a model ready to run: graph, plan, memory, weights, input. */
 #pragma once
 
+#include "analysis/recognise.h"
 #include "model/data/preprocess.h"
 #include "model/train/optimizer.h"
 #include "model/weights/weights.h"
 #include "model/zoo/model.h"
 
+enum { VIT_INSTANCE_SPEC = 4096 };
+
 struct vit_instance_options {
     struct vit_model_options model;
+    const char *set; /* settings that change the model (model/zoo/config.h); NULL: none */
     int threads;
     bool keep_taps;
     const char *kernel;    /* implementations to prefer (model/plan.h); NULL: defaults */
@@ -24,6 +28,8 @@ struct vit_instance_options {
 /* Must not be moved while open: the parts point to each other. */
 struct vit_instance {
     const struct vit_model_def *model;
+    struct vit_recognised own;    /* what model is, where it was opened by name ... */
+    char spec[VIT_INSTANCE_SPEC]; /* ... and that name */
     struct vit_instance_options options;
     struct vit_graph graph;
     struct vit_plan plan;
@@ -33,7 +39,8 @@ struct vit_instance {
     char input[512];                   /* what the input is: "generated, seed 1", a file's name */
 };
 
-/* Weights are loaded and prepared; the input is the generated one. On failure nothing is left to close. */
+/* model: as vit_recognise_model takes it; a weight file brings its weights too, unless options name others. Weights are
+ * loaded and prepared; the input is the generated one. On failure nothing is left to close. */
 int vit_instance_open(struct vit_instance *instance, const char *model, const struct vit_instance_options *options);
 
 /* The same for a variant that need not be in the zoo; model must outlive the instance. */

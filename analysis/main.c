@@ -6,6 +6,7 @@
 #include "model/base/real.h"
 #include "model/base/status.h"
 #include "model/kernel_set.h"
+#include "model/zoo/config.h"
 
 #include <locale.h>
 #include <string.h>
@@ -35,6 +36,7 @@ static void print_help(FILE *file)
             fprintf(file, "  %-11s %s\n", vit_commands[i]->name, vit_commands[i]->summary);
     fprintf(file, "\n  vitscope COMMAND --help    options and examples\n  vitscope help data         kinds of "
                   "datasets, augmentation\n"
+                  "  vitscope help set          settings that change a model\n"
                   "  vitscope --version\n\nfirst steps:\n"
                   "  vitscope models\n  vitscope profile deit_tiny swin_tiny efficientvit_m4 --data fashion-mnist\n"
                   "  vitscope study memory-bound\n");
@@ -111,6 +113,10 @@ int main(int argc, char **argv)
     const char *name = argc > 1 ? argv[1] : "--help";
     if (strcmp(name, "--version") == 0) {
         printf("vitscope %s (%s, %s)\n", vit_build_version, vit_build_commit, VIT_REAL_NAME);
+        return finish_output();
+    }
+    if (strcmp(name, "help") == 0 && argc > 2 && strcmp(argv[2], "set") == 0) {
+        vit_config_print_settings(stdout);
         return finish_output();
     }
     bool help = strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0;

@@ -15,7 +15,7 @@
 static const char *const default_models[] = {"deit_tiny", "swin_tiny"};
 
 struct shares {
-    char model[64];
+    char model[VIT_MODEL_LABEL];
     bool has_paper;
     struct vit_class_shares paper, here;
     double images_per_s;
@@ -40,8 +40,7 @@ static int measure(struct study *study, struct vit_json *json, const char *name,
     options.probes = "wall_time,traffic,memory";
     struct shares *s = &study->model[study->n];
     *s = (struct shares){0};
-    snprintf(s->model, sizeof s->model, "%s", name);
-    snprintf(folder, sizeof folder, "%s/%s", study->folder, name);
+    vit_run_folder_within(folder, sizeof folder, study->folder, name);
     int status = vit_class_shares_paper(&s->paper, name, &s->has_paper);
     if (status == VIT_OK)
         status = vit_run_folder(folder);
@@ -49,6 +48,7 @@ static int measure(struct study *study, struct vit_json *json, const char *name,
         status = vit_profile_open(&profile, name, &options, machine);
     if (status != VIT_OK)
         return status;
+    snprintf(s->model, sizeof s->model, "%s", profile.instance.model->name);
     vit_class_shares_of(&s->here, &profile);
     s->images_per_s = profile.instance.graph.batch * 1e9 / profile.plain.median;
     vit_profile_settings(&profile, study->settings, sizeof study->settings);

@@ -2,6 +2,7 @@
 /* models.c - `vitscope models`: what there is, counted from the graphs. */
 #include "analysis/command.h"
 #include "analysis/output.h"
+#include "analysis/recognise.h"
 #include "model/base/status.h"
 #include "model/train/loss.h"
 #include "model/plan.h"
@@ -93,7 +94,7 @@ static int write_row(struct vit_sink *sink, const struct vit_model_def *model, c
     struct vit_plan plan;
     int status = vit_model_build(&graph, model, folded);
     if (status != VIT_OK)
-        return vit_fail_in(status, "%s", model->name);
+        return status;
     int64_t params_folded = vit_graph_parameters(&graph);
     vit_graph_close(&graph);
     status = vit_model_build(&graph, model, eager);
@@ -138,14 +139,16 @@ static int run(const struct vit_options *options)
     if ((options->batch || options->recompute) && !options->train)
         return vit_fail(VIT_EINVAL, "--%s is for --train: other counts are of one image, of which nothing is kept",
                         options->batch ? "batch" : "recompute");
+    if (options->set && options->n_argument == 0)
+        return vit_fail(VIT_EINVAL, "--set \"%s\": needs MODEL...", options->set);
     int status = vit_output_open(&sink, options, options->train ? &train_schema : &schema, NULL), models = 0;
     if (status != VIT_OK)
         return status;
     for (int i = 0; i < options->n_argument && status == VIT_OK; i++) {
-        const struct vit_model_def *model = vit_model_find(options->argument[i]);
-        status = model ? VIT_OK : VIT_EINVAL;
-        if (model && vit_shard_has(options->shard, i))
-            status = write_row(&sink, model, options);
+        struct vit_recognised found;
+        status = vit_recognise_model(&found, options->argument[i], NULL, options->set);
+        if (status == VIT_OK && vit_shard_has(options->shard, i))
+            status = write_row(&sink, found.model, options);
     }
     for (int i = 0; options->n_argument == 0 && i < vit_n_models && status == VIT_OK; i++) {
         struct vit_graph graph; /* models that do not take this size are left out */
@@ -176,11 +179,12 @@ const struct vit_command vit_command_models = {
         "\"FLOPs\" do; FLOPs are 2 x MACs plus all other arithmetic.\n\n"
         "  vitscope models\n"
         "  vitscope models swin_tiny --img 384\n"
+        "  vitscope models efficientvit_m4 \"efficientvit_m4[block=swin]\" \"efficientvit_m4[qk_dim=v]\"\n"
         "  vitscope models --format csv > models.csv\n\n"
         "--train adds the memory of a training step of --batch images (default 32) as it is planned: what is kept for\n"
         "the way back, and the arena, also with --recompute.\n\n"
         "  vitscope models efficientvit_m4 deit_tiny --train --recompute \"gelu layer_norm\"\n",
-    .takes = "train recompute batch img classes shard format",
+    .takes = "set train recompute batch img classes shard format",
     .max_arguments = VIT_MAX_ARGUMENTS,
     .run = run,
 };

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum type { INTEGER, SEED, NUMBER, SHARD, TEXT, FLAG };
+enum type { INTEGER, SEED, NUMBER, SHARD, TEXT, SETTINGS, FLAG };
 
 #define AT(field) offsetof(struct vit_options, field)
 
@@ -66,7 +66,7 @@ static const struct vit_option_def table[] = {
     {"recipe", "NAME", "settings that single options override; list shows all with their sources", TEXT, AT(recipe), 0,
      0},
     {"val", "SPEC", "images to test on after each epoch; none: no test", TEXT, AT(val), 0, 0},
-    {"set", "TEXT", "numbers of the variant: \"embed_dim=64,128,192 depth=1,2,3\" (see `vitscope help config`)", TEXT,
+    {"set", "SETTINGS", "change the model: \"depth=6 act=hswish\"; may be repeated (see `vitscope help set`)", SETTINGS,
      AT(set), 0, 0},
     {"optimizer", "NAME", "adamw or sgd", TEXT, AT(optimizer), 0, 0},
     {"lr", "X[/N]", "peak learning rate; 1e-3/512: for 512 images a step, growing with them", TEXT, AT(lr), 0, 0},
@@ -136,6 +136,19 @@ static int set_number(void *field, const struct vit_option_def *def, const char 
     return VIT_OK;
 }
 
+/* Texts of a repeated option become one. */
+static int add_settings(struct vit_options *options, const struct vit_option_def *def, const char *value)
+{
+    const size_t used = strlen(options->set_text);
+    if (!*value)
+        return vit_fail(VIT_EINVAL, "--%s: takes %s, not an empty text", def->name, def->argument);
+    if (used + 1 + strlen(value) > LONGEST_TEXT)
+        return vit_fail(VIT_EINVAL, "--%s: takes at most %d characters in all", def->name, LONGEST_TEXT);
+    snprintf(options->set_text + used, sizeof options->set_text - used, "%s%s", used ? " " : "", value);
+    options->set = options->set_text;
+    return VIT_OK;
+}
+
 static int set(struct vit_options *options, const struct vit_option_def *def, const char *value)
 {
     void *field = (char *)options + def->offset;
@@ -151,6 +164,8 @@ static int set(struct vit_options *options, const struct vit_option_def *def, co
             return vit_fail(VIT_EINVAL, "--%s: takes at most %d characters", def->name, LONGEST_TEXT);
         *(const char **)field = value;
         return VIT_OK;
+    case SETTINGS:
+        return add_settings(options, def, value);
     case SEED:
         errno = 0;
         *(uint64_t *)field = strtoull(value, &end, 10);
@@ -235,6 +250,7 @@ void vit_options_text(char text[VIT_OPTION_TEXT], const struct vit_options *opti
         snprintf(text, VIT_OPTION_TEXT, "yes");
         return;
     case TEXT:
+    case SETTINGS:
         snprintf(text, VIT_OPTION_TEXT, "%s", *(const char *const *)field);
         return;
     case SEED:

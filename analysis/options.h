@@ -30,6 +30,7 @@ struct vit_options {
     struct vit_shard shard;
     const char *argument[VIT_MAX_ARGUMENTS]; /* what is no option, in order */
     int n_argument;
+    char set_text[VIT_OPTION_TEXT]; /* what set points to: the texts of all --set */
 };
 
 /* One row of the table in options.c. */

@@ -19,7 +19,7 @@ static void model_folder(char *path, size_t size, const char *folder, const stru
     if (options->n_argument == 1)
         snprintf(path, size, "%s", folder);
     else
-        snprintf(path, size, "%s/%s", folder, options->argument[index]);
+        vit_run_folder_within(path, size, folder, options->argument[index]);
 }
 
 static const struct vit_column headline_columns[] = {
@@ -108,8 +108,10 @@ static int profile_model(struct report *report, const char *model, const char *f
 static int check_models(const struct vit_options *options)
 {
     for (int i = 0; i < options->n_argument; i++) {
-        if (!vit_model_find(options->argument[i]))
-            return VIT_EINVAL;
+        struct vit_recognised found;
+        int status = vit_recognise_model(&found, options->argument[i], NULL, options->set);
+        if (status != VIT_OK)
+            return status;
         for (int k = 0; k < i; k++)
             if (strcmp(options->argument[i], options->argument[k]) == 0)
                 return vit_fail(VIT_EINVAL, "model %s is given twice", options->argument[i]);
@@ -264,16 +266,17 @@ const struct vit_command vit_command_profile = {
         "  vitscope profile efficientvit_m5 --graph folded --threads 2 --weights model.safetensors --image cat.jpg\n"
         "  vitscope profile swin_tiny --traffic simulated --cache \"L1=32K,8 L2=512K,8\"\n"
         "  vitscope profile efficientvit_m0 --traffic all\n"
+        "  vitscope profile deit_tiny \"deit_tiny[mhsa_share=0.2]\"\n"
         "  vitscope profile --shard 0/2 deit_tiny swin_tiny --out runs/both   # into runs/both/shard-0-of-2\n"
         "  vitscope profile --counters list\n\n"
         "--train profiles the training step: its rows have a pass, forward or backward, and where --recompute names\n"
         "kinds that are not kept, again: what the way back computes once more.\n\n"
         "  vitscope profile efficientvit_m4 --train --batch 32 --threads 2\n"
         "  vitscope profile swin_tiny --train --batch 8 --recompute \"gelu layer_norm\"\n",
-    .takes =
-        "train recompute batch threads img classes graph kernel isa image data synthetic weights seed warmup min-time "
-        "repeat probes "
-        "traffic cache counters shard out format",
+    .takes = "set train recompute batch threads img classes graph kernel isa image data synthetic weights seed warmup "
+             "min-time "
+             "repeat probes "
+             "traffic cache counters shard out format",
     .max_arguments = VIT_MAX_ARGUMENTS,
     .run = run,
 };

@@ -78,6 +78,7 @@ int vit_profile_open(struct vit_profile *p, const char *model, const struct vit_
     const char *graph = options->train && !options->graph ? "train" : options->graph;
     struct vit_instance_options instance = {
         .model = {.batch = options->batch, .img = options->img, .classes = options->classes, .graph = graph},
+        .set = options->set,
         .threads = options->threads,
         .kernel = options->kernel,
         .backward = options->train,

@@ -5,7 +5,6 @@
 #include "model/weights/names.h"
 #include "model/weights/safetensors.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,32 +119,38 @@ static const char *text_of(const struct vit_safetensors *file, const char *key)
     return NULL;
 }
 
-/* Any variant of the family, to be changed by the file's settings. */
-static const struct vit_model_def *any_of(const struct vit_model_family *family)
+/* The variant that the file names, else any of its family: the settings change it all but its crop. */
+static const struct vit_model_def *variant_of(const char *name, const struct vit_model_family *family)
 {
-    for (int i = 0; i < vit_n_models; i++)
-        if (vit_models[i].family == family)
-            return &vit_models[i];
-    return NULL;
+    const struct vit_model_def *any = NULL;
+    for (int i = vit_n_models; i-- > 0;) {
+        const struct vit_model_def *m = &vit_models[i];
+        const size_t length = strlen(m->name);
+        if (m->family != family)
+            continue;
+        any = m;
+        if (name && strncmp(m->name, name, length) == 0 && (name[length] == '\0' || name[length] == '['))
+            return m;
+    }
+    return any;
 }
 
 static int read_own(const struct vit_safetensors *file, const char *config, struct vit_recognised *result)
 {
-    const char *name = text_of(file, "vitscope.model"), *crop = text_of(file, "vitscope.crop");
-    const char *family_name = text_of(file, "vitscope.family");
+    const char *crop = text_of(file, "vitscope.crop"), *family_name = text_of(file, "vitscope.family");
     const struct vit_model_family *family = vit_model_family_find(family_name ? family_name : "");
     if (!family)
         return vit_fail_in(VIT_EFORMAT, "%s: vitscope.family", file->name);
-    result->own = *any_of(family);
-    if (vit_config_set(&result->own.config, family->name, config) != VIT_OK)
-        return vit_fail_in(VIT_EFORMAT, "%s: vitscope.config", file->name);
-    snprintf(result->name, sizeof result->name, "%s", name ? name : family->name);
-    const double share = crop ? strtod(crop, NULL) : 1;
-    result->own.name = result->name;
-    result->own.timm = NULL;
-    result->own.crop_percentage = share > 0 && share <= 1 ? share : 1;
-    result->model = &result->own;
-    result->classes = result->own.config.classes;
+    result->own.model = *variant_of(text_of(file, "vitscope.model"), family);
+    int status = vit_model_change(&result->own, config);
+    if (status != VIT_OK)
+        return vit_fail_in(status == VIT_EINVAL ? VIT_EFORMAT : status, "%s: vitscope.config", file->name);
+    const double share = crop ? strtod(crop, NULL) : 0;
+    if (share > 0 && share <= 1)
+        result->own.model.crop_percentage = share;
+    result->own.model.timm = NULL;
+    result->model = &result->own.model;
+    result->classes = result->own.model.config.classes;
     return VIT_OK;
 }
 
@@ -190,4 +195,31 @@ int vit_recognise(const char *path, struct vit_recognised *result)
                           "`vitscope weights check MODEL FILE` tells what differs from one",
                           path);
     return status;
+}
+
+bool vit_is_weight_file(const char *spec)
+{
+    return spec && ends_with(spec, ".safetensors");
+}
+
+int vit_recognise_model(struct vit_recognised *result, const char *spec, const char *weights, const char *set)
+{
+    *result = (struct vit_recognised){0};
+    int status;
+    if (spec && !vit_is_weight_file(spec)) {
+        status = vit_model_choose(&result->own, spec);
+        result->model = &result->own.model;
+        result->classes = result->own.model.config.classes;
+    } else {
+        status = vit_recognise(spec ? spec : weights, result);
+    }
+    if (status != VIT_OK || !set)
+        return status;
+    if (result->model != &result->own.model)
+        result->own.model = *result->model;
+    result->own.model.config.classes = result->classes;
+    status = vit_model_change(&result->own, set);
+    result->model = &result->own.model;
+    result->classes = result->own.model.config.classes;
+    return status == VIT_OK ? VIT_OK : vit_fail_in(status, "--set");
 }

@@ -7,6 +7,7 @@
 #include "model/kernel_set.h"
 #include "probes/counter_survey.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -326,6 +327,15 @@ int vit_run_folder(const char *path)
     if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode))
         return vit_fail(VIT_EIO, "%s: is there and is no folder", path);
     return VIT_OK;
+}
+
+void vit_run_folder_within(char *path, size_t size, const char *folder, const char *model)
+{
+    int at = snprintf(path, size, "%s/", folder);
+    for (; *model && at >= 0 && at + 1 < (int)size; model++, at++)
+        path[at] = isalnum((unsigned char)*model) || strchr("._-=,", *model) ? *model : '_';
+    if (at >= 0 && at < (int)size)
+        path[at] = '\0';
 }
 
 void vit_run_folder_name(char *path, size_t size, const char *command, const struct vit_options *options)

@@ -15,5 +15,8 @@ void vit_run_info_profile(struct vit_json *json, const struct vit_profile *profi
 /* Creates a folder and those above it; existing ones are kept. */
 int vit_run_folder(const char *path);
 
+/* FOLDER/MODEL; what is neither letter, digit nor one of ._-=, in the model's name becomes _. */
+void vit_run_folder_within(char *path, size_t size, const char *folder, const char *model);
+
 /* The folder for results: --out, or runs/<command>-<date>-<time>; shards have a folder each in it. */
 void vit_run_folder_name(char *path, size_t size, const char *command, const struct vit_options *options);

@@ -8,7 +8,6 @@
 /* Must not be moved while open. */
 struct vit_study_model {
     struct vit_recognised found;
-    struct vit_model_choice choice;
     struct vit_model_def own;
     const struct vit_model_def *model;
 };

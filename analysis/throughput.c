@@ -109,6 +109,7 @@ static int measure(struct vit_sink *sink, const char *model, const struct vit_op
                                                .img = options->img,
                                                .classes = options->classes,
                                                .graph = options->graph},
+                                     .set = options->set,
                                      .threads = options->threads,
                                      .kernel = options->kernel,
                                      .backward = options->train,
@@ -188,14 +189,15 @@ const struct vit_command vit_command_throughput = {
         "--protocol paper takes them (--graph folded with it). The quick one is 0.5 s, 2 s.\n\n"
         "  vitscope throughput efficientvit_m0 deit_tiny --graph folded --batch 16\n"
         "  vitscope throughput deit_tiny --graph folded --kernel openblas\n"
-        "  vitscope throughput swin_tiny --protocol paper --format json\n\n"
+        "  vitscope throughput swin_tiny --protocol paper --format json\n"
+        "  vitscope throughput efficientvit_m4 \"efficientvit_m4[mixer=mhsa]\" --graph folded\n\n"
         "--train times the training step (forward, loss, backward, AdamW) instead, without loading data.\n"
         "Memory is that of the plan and, measured, of the process; --recompute adds a second row with less of it.\n\n"
         "  vitscope throughput deit_tiny --train --batch 32 --threads 2\n"
         "  vitscope throughput swin_tiny --train --batch 32 --recompute \"gelu layer_norm\"\n",
-    .takes =
-        "train recompute graph kernel isa batch threads img classes weights seed protocol warmup min-time repeat shard "
-        "format",
+    .takes = "set train recompute graph kernel isa batch threads img classes weights seed protocol warmup min-time "
+             "repeat shard "
+             "format",
     .min_arguments = 1,
     .max_arguments = VIT_MAX_ARGUMENTS,
     .run = run,

@@ -148,7 +148,7 @@ static void choose_folder(struct vit_training *t)
     uint64_t hash = 14695981039346656037U; /* FNV-1a: the same command has the same folder, so that it goes on */
     for (const char *c = t->text; *c; c++)
         hash = (hash ^ (unsigned char)*c) * 1099511628211U;
-    snprintf(t->folder, sizeof t->folder, "runs/%s-%s-%08" PRIx32, t->command, t->model->name,
+    snprintf(t->folder, sizeof t->folder, "runs/%s-%s-%08" PRIx32, t->command, t->model->variant,
              (uint32_t)(hash ^ hash >> 32));
 }
 
@@ -156,11 +156,9 @@ static void choose_folder(struct vit_training *t)
 static int choose_model(struct vit_training *t)
 {
     const struct vit_options *o = t->options;
-    int status = o->n_argument ? VIT_OK : vit_recognise(o->weights, &t->start);
-    if (status != VIT_OK)
-        return status;
-    t->model = o->n_argument ? vit_model_find(o->argument[0]) : t->start.model;
-    return t->model ? VIT_OK : VIT_EINVAL;
+    int status = vit_recognise_model(&t->start, o->n_argument ? o->argument[0] : NULL, o->weights, NULL);
+    t->model = t->start.model;
+    return status;
 }
 
 static bool is_frozen(const char *freeze, const char *parameter)

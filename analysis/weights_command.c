@@ -44,8 +44,10 @@ static int list(const struct vit_options *options)
 
 static int open_model(struct vit_instance *instance, const struct vit_options *options, const char *weights)
 {
-    struct vit_instance_options o = {
-        .model = {.img = options->img, .classes = options->classes}, .weights = weights, .seed = options->seed};
+    struct vit_instance_options o = {.model = {.img = options->img, .classes = options->classes},
+                                     .set = options->set,
+                                     .weights = weights,
+                                     .seed = options->seed};
     return vit_instance_open(instance, options->argument[1], &o);
 }
 
@@ -174,8 +176,9 @@ const struct vit_command vit_command_weights = {
         "  vitscope weights list model.safetensors\n"
         "  vitscope weights check swin_tiny model.safetensors\n"
         "  vitscope weights recognise model.safetensors\n"
-        "  vitscope weights make efficientvit_m0 m0.safetensors --seed 1\n",
-    .takes = "img classes seed format",
+        "  vitscope weights make efficientvit_m0 m0.safetensors --seed 1\n"
+        "  vitscope weights make deit_tiny shallow.safetensors --set depth=6\n",
+    .takes = "set img classes seed format",
     .min_arguments = 2,
     .max_arguments = 3,
     .run = run,

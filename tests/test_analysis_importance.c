@@ -17,14 +17,8 @@ enum { MODELS = sizeof models / sizeof models[0] };
 static void open_net(struct vit_instance *net, struct vit_model_choice *choice, const char *model, bool backward)
 {
     const struct vit_instance_options options = {.model = {.batch = BATCH}, .backward = backward, .seed = 1};
-    assert_ok(vit_model_choose(choice, model, NULL));
+    assert_ok(vit_model_choose(choice, model));
     assert_ok(vit_instance_open_model(net, &choice->model, &options));
-}
-
-static void close_net(struct vit_instance *net, struct vit_model_choice *choice)
-{
-    vit_instance_close(net);
-    vit_model_choice_close(choice);
 }
 
 static struct vit_tensor make_tensor(vit_real *data, struct vit_tensor *grad, int64_t rows, int64_t columns)
@@ -133,7 +127,7 @@ static void test_a_cut_takes_the_channel_away(void **state)
         free(cut);
         free(kept);
         vit_channel_groups_close(&groups);
-        close_net(&net, &choice);
+        vit_instance_close(&net);
     }
 }
 
@@ -170,7 +164,7 @@ static void test_groups_are_complete(void **state)
     assert_int_equal(embed, want_embed);
     assert_int_equal(heads, want_heads);
     vit_channel_groups_close(&groups);
-    close_net(&net, &choice);
+    vit_instance_close(&net);
 }
 
 /* Cut slices times 1 + amount. */
@@ -225,7 +219,7 @@ static void test_predictions_are_derivatives(void **state)
         free(kept);
         vit_importance_close(&importance);
         vit_channel_groups_close(&groups);
-        close_net(&net, &choice);
+        vit_instance_close(&net);
     }
 }
 
@@ -253,7 +247,7 @@ static void test_removal_measures_what_masks_do(void **state)
     vit_group_removal_close(&removal);
     vit_group_removal_close(&again);
     vit_channel_groups_close(&groups);
-    close_net(&net, &choice);
+    vit_instance_close(&net);
 }
 
 static void test_folded_graphs_are_refused(void **state)

@@ -40,5 +40,6 @@ struct vit_weights_metadata {
     int n;
 };
 
-/* F32 (F64 where vit_real is double), the whole file or nothing. metadata may be NULL. */
+/* F32 (F64 where vit_real is double), the whole file or nothing. metadata may be NULL; vitscope.model, .family and
+ * .config of the graph are added where it does not have them: the file tells its own network. */
 int vit_weights_save(const struct vit_graph *graph, const char *path, const struct vit_weights_metadata *metadata);

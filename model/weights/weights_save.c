@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 int vit_weights_generate(struct vit_graph *graph, uint64_t seed)
 {
@@ -20,11 +21,40 @@ int vit_weights_generate(struct vit_graph *graph, uint64_t seed)
     return VIT_OK;
 }
 
+static bool has_key(const struct vit_weights_metadata *metadata, const char *key)
+{
+    for (int i = 0; metadata && i < metadata->n; i++)
+        if (strcmp(metadata->pair[i].key, key) == 0)
+            return true;
+    return false;
+}
+
+enum { N_OWN = 3 };
+
+/* What the caller says, and what the graph knows of its network where the caller says nothing of it. */
+static int describe(const struct vit_graph *graph, const struct vit_weights_metadata *metadata,
+                    struct vit_safetensors_pair *pair)
+{
+    const struct vit_safetensors_pair own[N_OWN] = {
+        {"vitscope.model", graph->variant}, {"vitscope.family", graph->family}, {"vitscope.config", graph->config}};
+    int n = 0;
+    for (; metadata && n < metadata->n; n++)
+        pair[n] = metadata->pair[n];
+    for (int i = 0; i < N_OWN; i++)
+        if (own[i].value && !has_key(metadata, own[i].key))
+            pair[n++] = own[i];
+    return n;
+}
+
 int vit_weights_save(const struct vit_graph *graph, const char *path, const struct vit_weights_metadata *metadata)
 {
     struct vit_safetensors_source *source = calloc((size_t)graph->n_tensor + 1, sizeof *source);
-    if (!source)
+    struct vit_safetensors_pair *pair = calloc((size_t)(metadata ? metadata->n : 0) + N_OWN, sizeof *pair);
+    if (!source || !pair) {
+        free(source);
+        free(pair);
         return vit_fail(VIT_ENOMEM, "%s: out of memory for %d tensors", path, graph->n_tensor);
+    }
     struct vit_safetensors_content content = {.tensor = source};
     for (int i = 0; i < graph->n_tensor; i++) {
         const struct vit_tensor *tensor = graph->tensor[i];
@@ -37,11 +67,10 @@ int vit_weights_save(const struct vit_graph *graph, const char *path, const stru
                                                                      .dim = tensor->dim,
                                                                      .values = tensor->data};
     }
-    if (metadata) {
-        content.metadata = metadata->pair;
-        content.n_metadata = metadata->n;
-    }
+    content.metadata = pair;
+    content.n_metadata = describe(graph, metadata, pair);
     int status = vit_safetensors_write(path, &content);
     free(source);
+    free(pair);
     return status;
 }

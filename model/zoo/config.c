@@ -27,8 +27,8 @@ struct word {
 /* Passes over one word; 0: there is none left. */
 static int next_word(const char **text, struct word *word)
 {
-    const char *t = *text + strspn(*text, " \t\r\n");
-    *word = (struct word){.text = t, .length = (int)strcspn(t, " \t\r\n"), .index = -1};
+    const char *t = *text + strspn(*text, " \t");
+    *word = (struct word){.text = t, .length = (int)strcspn(t, " \t"), .index = -1};
     *text = t + word->length;
     return word->length;
 }
@@ -273,7 +273,7 @@ static int check_text(const char *settings)
     if (length > VIT_MAX_CONFIG_SETTINGS)
         return vit_fail(VIT_EINVAL, "settings of %zu characters: at most %d", length, VIT_MAX_CONFIG_SETTINGS);
     for (const char *c = settings; *c; c++)
-        if (!isprint((unsigned char)*c) && !isspace((unsigned char)*c))
+        if (!isprint((unsigned char)*c) && *c != '\t')
             return vit_fail(VIT_EINVAL, "settings: byte 0x%02x at %zu is no printable ASCII character",
                             (unsigned)(unsigned char)*c, (size_t)(c - settings));
     return VIT_OK;

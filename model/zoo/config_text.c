@@ -184,7 +184,8 @@ void vit_config_print_settings(FILE *file)
     }
     fputs("\nOf single blocks, numbered over the whole network from 0 (a pruned network):\n\n", file);
     for (int i = 0; i < vit_n_indexed_settings; i++)
-        fprintf(file, "  %-18s %s (%s)\n", vit_indexed_settings[i].name, vit_indexed_settings[i].help,
+        fprintf(file, "  %s.%-*s %s (%s)\n", vit_indexed_settings[i].name,
+                17 - (int)strlen(vit_indexed_settings[i].name), "N", vit_indexed_settings[i].help,
                 vit_indexed_settings[i].families);
     fputs("\n  vitscope models efficientvit_m4 --set \"qk_dim=v\"\n"
           "  vitscope profile deit_tiny \"deit_tiny[mhsa_share=0.2]\" \"deit_tiny[head_split=on]\"\n"

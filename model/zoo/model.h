@@ -47,18 +47,21 @@ const struct vit_model_def *vit_model_find(const char *name);
 /* NULL, with a message that lists them, if there is no such family. */
 const struct vit_model_family *vit_model_family_find(const char *name);
 
-/* A variant of models.def with settings of its own. */
+enum { VIT_MODEL_LABEL = 128 };
+
+/* A variant with settings of its own. Must not be moved: model.name is label. */
 struct vit_model_choice {
-    struct vit_model_def
-        model;   /* named NAME, or NAME[SETTINGS] with what differs from the variant, cut where it is long */
-    char *spec;  /* NAME or NAME[SETTINGS] in full: gives the same model again */
-    char *label; /* model.name */
+    struct vit_model_def model;
+    char label[VIT_MODEL_LABEL]; /* NAME, or NAME[SETTINGS] with what differs from the variant but img and classes, cut
+                                    where it is long */
 };
 
-/* spec: "deit_tiny" or "deit_tiny[depth=6 heads=4]" (model/zoo/config.h); settings: more of them, which count last, or
- * NULL. Whether a network of them can exist is told when it is built. On failure nothing is left to close. */
-int vit_model_choose(struct vit_model_choice *choice, const char *spec, const char *settings);
-void vit_model_choice_close(struct vit_model_choice *choice);
+/* spec: "deit_tiny" or "deit_tiny[depth=6 heads=4]" (model/zoo/config.h). Whether a network of these numbers can exist
+ * is told when it is built. */
+int vit_model_choose(struct vit_model_choice *choice, const char *spec);
+
+/* Changes the model, and its label; settings may be NULL: none. */
+int vit_model_change(struct vit_model_choice *choice, const char *settings);
 
 /* What to build; zeroes mean the variant's own numbers. */
 struct vit_model_options {
