@@ -159,7 +159,7 @@ $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(SUPPORT_OBJECTS) $(STATIC)
 # These run the program.
 $(BUILD)/tests/test_analysis_shard: | $(BINARY)
 $(BUILD)/tests/test_analysis_cli $(BUILD)/tests/test_analysis_selftest $(BUILD)/tests/test_analysis_machine $(BUILD)/tests/test_analysis_machine_long \
-    $(BUILD)/tests/test_analysis_profile $(BUILD)/tests/test_analysis_redundancy $(BUILD)/tests/test_analysis_callgrind_long $(BUILD)/tests/test_analysis_train \
+    $(BUILD)/tests/test_analysis_profile $(BUILD)/tests/test_analysis_redundancy $(BUILD)/tests/test_analysis_importance $(BUILD)/tests/test_analysis_callgrind_long $(BUILD)/tests/test_analysis_train \
     $(BUILD)/tests/test_analysis_train_long: | $(BINARY)
 
 # Preloaded by these (tests/support/fake_pmu.c); it must load into programs without sanitizers too.

@@ -71,7 +71,7 @@ static const struct vit_option_def table[] = {
     {"optimizer", "NAME", "adamw or sgd", TEXT, AT(optimizer), 0, 0},
     {"lr", "X[/N]", "peak learning rate; 1e-3/512: for 512 images a step, growing with them", TEXT, AT(lr), 0, 0},
     {"weight-decay", "X", "decoupled weight decay", NUMBER, AT(weight_decay), 0, 1000},
-    {"momentum", "X", "of sgd", NUMBER, AT(momentum), 0, 1},
+    {"momentum", "X", "of sgd; of scores of importance, over batches", NUMBER, AT(momentum), 0, 1},
     {"schedule", "NAME",
      "of the learning rate: cosine, linear, constant; cosine:epoch changes with epochs, not with steps", TEXT,
      AT(schedule), 0, 0},

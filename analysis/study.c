@@ -51,9 +51,10 @@ const struct vit_command vit_command_study = {
         "  vitscope study list\n"
         "  vitscope study memory-bound\n"
         "  vitscope study memory-bound swin_tiny deit_tiny efficientvit_m4 --batch 16 --out runs/fig2\n"
-        "  vitscope study redundancy --weights runs/deit/best.safetensors --data fashion-mnist:test --images 128\n",
-    .takes = "batch threads img graph kernel isa image data synthetic images weights set crop classes seed warmup "
-             "min-time repeat out format",
+        "  vitscope study redundancy --weights runs/deit/best.safetensors --data fashion-mnist:test --images 128\n"
+        "  vitscope study importance --weights runs/swin/best.safetensors --data fashion-mnist:train --images 1024\n",
+    .takes = "batch threads img graph kernel isa image data synthetic images weights set crop classes seed momentum "
+             "warmup min-time repeat out format",
     .min_arguments = 1,
     .max_arguments = VIT_MAX_ARGUMENTS,
     .run = run,

@@ -5,9 +5,12 @@
 #include "analysis/importance.h"
 #include "analysis/instance.h"
 #include "model/base/rng.h"
+#include "analysis/channel_importance.h"
+#include "tests/support/program.h"
 #include "tests/support/test.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { BATCH = 2 };
 static const char *const models[] = {"deit_nano", "swin_nano", "efficientvit_nano",
@@ -261,6 +264,56 @@ static void test_folded_graphs_are_refused(void **state)
     vit_graph_close(&graph);
 }
 
+static void test_a_ranking_removes_what_scores_least(void **state)
+{
+    (void)state;
+    vit_real w[4] = {0};
+    struct vit_tensor weight = make_tensor(w, NULL, 4, 1);
+    struct vit_channel_slice slice[4];
+    struct vit_channel_group group[4];
+    for (int i = 0; i < 4; i++) {
+        slice[i] = (struct vit_channel_slice){.weight = &weight, .start = i, .length = 1};
+        group[i] = (struct vit_channel_group){.kind = i ? VIT_GROUP_V : VIT_GROUP_HEAD, .first = i, .n = 1};
+    }
+    const struct vit_channel_groups groups = {.group = group, .n = 4, .slice = slice, .n_slice = 4};
+    struct vit_importance importance;
+    bool kept[4];
+    assert_ok(vit_importance_open(&importance, &groups, 0, 1));
+    const double score[] = {0, 3, 1, 2}; /* the head is not ranked */
+    for (int i = 0; i < 4; i++)
+        importance.score[i * VIT_N_CRITERIA + VIT_CRITERION_MOLCHANOV] = score[i];
+    assert_ok(vit_channel_ranking_keep(&importance, VIT_CRITERION_MOLCHANOV, 0.5, kept)); /* of 3: 2 */
+    assert_true(kept[0] && kept[1] && !kept[2] && !kept[3]);
+    assert_ok(vit_channel_ranking_keep(&importance, VIT_CRITERION_MOLCHANOV, 0, kept));
+    assert_true(kept[2]);
+    vit_importance_close(&importance);
+}
+
+static struct program_run run;
+
+static void test_the_study_writes_all_its_files(void **state)
+{
+    (void)state;
+    static const char *const files[] = {"blocks.csv", "scores.csv", "check.csv", "correlation.csv", "run.json"};
+    program_start(&run, "study importance swin_nano --data synthetic:8 --images 5 --batch 2 --out %s",
+                  program_path("study"));
+    if (run.exit_code != 0)
+        fail_msg("%s", run.error);
+    assert_non_null(strstr(run.output, "4 of 8 images of synthetic:8")); /* whole batches */
+    assert_non_null(strstr(run.output, "paper"));
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "study/%s", files[i]);
+        assert_int_equal(access(program_path(name), R_OK), 0);
+    }
+    program_start(&run, "study importance swin_nano --classes 7 --images 4 --batch 2 --out %s", program_path("x"));
+    assert_int_equal(run.exit_code, 2);
+    assert_non_null(strstr(run.error, "has 10 classes, the model 7"));
+    program_start(&run, "study importance --images 4 --out %s", program_path("x"));
+    assert_non_null(strstr(run.error, "needs MODEL, or --weights FILE"));
+    assert_int_not_equal(access(program_path("x/blocks.csv"), F_OK), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +324,8 @@ int main(void)
         cmocka_unit_test(test_predictions_are_derivatives),
         cmocka_unit_test(test_removal_measures_what_masks_do),
         cmocka_unit_test(test_folded_graphs_are_refused),
+        cmocka_unit_test(test_a_ranking_removes_what_scores_least),
+        cmocka_unit_test(test_the_study_writes_all_its_files),
     };
-    return cmocka_run_group_tests_name("analysis_importance", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("analysis_importance", tests, program_make_folder, program_remove_folder);
 }

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+#include "analysis/channel_importance.h"
+#include "analysis/correlation.h"
+#include "model/base/status.h"
+#include "reports/csv_read.h"
+#include "reports/data_dir.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct vit_column score_columns[] = {
+    {"model", VIT_TEXT, "", "model"},
+    {"kind", VIT_TEXT, "", "qk, v, ffn, head or embed"},
+    {"place", VIT_INT, "", "attention block, FFN or stage of the network, from 1"},
+    {"module", VIT_TEXT, "", "attention module, or last layer of the FFN"},
+    {"stage", VIT_INT, "", "stage, from 0"},
+    {"head", VIT_INT, "", "head, from 0; empty: of none"},
+    {"channel", VIT_INT, "", "channel in its head, FFN or embedding, from 0"},
+    {"parameters", VIT_INT, "", "that go with it"},
+    {"molchanov", VIT_REAL, "", "sum of (gradient x weight)^2, mean over batches as all scores"},
+    {"squared_sum", VIT_REAL, "", "(sum of gradient x weight)^2"},
+    {"absolute_sum", VIT_REAL, "", "|sum of gradient x weight|"},
+    {"sum_absolute", VIT_REAL, "", "sum of |gradient x weight|"},
+    {"magnitude", VIT_REAL, "", "Euclidean norm of the weights"},
+    {"random", VIT_REAL, "", "drawn from the seed"},
+    {"predicted_change", VIT_REAL, "",
+     "of the loss without it, first order: minus gradient x weight of what cuts it off"},
+    {"kept", VIT_INT, "", "1: the ranking by molchanov keeps it; empty: not ranked"},
+};
+static const struct vit_column block_columns[] = {
+    {"model", VIT_TEXT, "", "model"},
+    {"source", VIT_TEXT, "", "here or paper"},
+    {"kind", VIT_TEXT, "", "qk, v or ffn"},
+    {"place", VIT_INT, "", "attention block or FFN of the network, from 1"},
+    {"module", VIT_TEXT, "", "empty for the paper"},
+    {"channels", VIT_INT, "", "of all heads together; empty for the paper"},
+    {"kept", VIT_INT, "", "that the ranking keeps"},
+    {"ratio_before", VIT_REAL, "", "channels / embedding width"},
+    {"ratio_after", VIT_REAL, "", "kept / embedding width"},
+    {"score_mean", VIT_REAL, "", "mean of the molchanov scores"},
+};
+static const struct vit_column check_columns[] = {
+    {"model", VIT_TEXT, "", "model"},
+    {"kind", VIT_TEXT, "", "of the group"},
+    {"place", VIT_INT, "", "from 1"},
+    {"module", VIT_TEXT, "", "of the group"},
+    {"head", VIT_INT, "", "empty: of none"},
+    {"channel", VIT_INT, "", "of the group"},
+    {"predicted_change", VIT_REAL, "", "of the loss, first order"},
+    {"true_change", VIT_REAL, "", "of the loss when the group is masked, mean over images"},
+    {"images", VIT_INT, "", "images"},
+};
+static const struct vit_column correlation_columns[] = {
+    {"model", VIT_TEXT, "", "model"},
+    {"kind", VIT_TEXT, "", "of the groups, or all"},
+    {"criterion", VIT_TEXT, "", "predicted_change against the true change, or a score against its size"},
+    {"groups", VIT_INT, "", "masked"},
+    {"pearson", VIT_REAL, "", "correlation; of scores empty: they are not in units of the loss"},
+    {"spearman", VIT_REAL, "", "rank correlation"},
+};
+
+#define SCHEMA(name, columns)                                  \
+    {                                                          \
+        name, 1, sizeof(columns) / sizeof(columns)[0], columns \
+    }
+const struct vit_schema vit_channel_block_schema = SCHEMA("blocks", block_columns);
+static const struct vit_schema scores = SCHEMA("scores", score_columns), check = SCHEMA("check", check_columns),
+                               correlation = SCHEMA("correlation", correlation_columns);
+
+static struct vit_cell real(double value)
+{
+    return isnan(value) ? vit_absent() : vit_real_cell(value);
+}
+
+static bool is_ranked(enum vit_group_kind kind)
+{
+    return kind == VIT_GROUP_QK || kind == VIT_GROUP_V || kind == VIT_GROUP_FFN;
+}
+
+static int put_scores(const struct vit_channel_importance *r, struct vit_sink *sink, const bool *kept)
+{
+    const struct vit_channel_groups *groups = r->importance->groups;
+    int status = VIT_OK;
+    for (int i = 0; i < groups->n && status == VIT_OK; i++) {
+        const struct vit_channel_group *g = &groups->group[i];
+        const double *score = r->importance->score + (int64_t)i * VIT_N_CRITERIA;
+        const struct vit_cell row[] = {vit_text(r->model),
+                                       vit_text(vit_group_kind_name(g->kind)),
+                                       vit_int(g->place + 1),
+                                       vit_text(*g->module ? g->module : NULL),
+                                       vit_int(g->site.stage),
+                                       g->head < 0 ? vit_absent() : vit_int(g->head),
+                                       vit_int(g->channel),
+                                       vit_int(vit_channel_group_elements(groups, i)),
+                                       real(score[VIT_CRITERION_MOLCHANOV]),
+                                       real(score[VIT_CRITERION_SQUARED_SUM]),
+                                       real(score[VIT_CRITERION_ABSOLUTE_SUM]),
+                                       real(score[VIT_CRITERION_SUM_ABSOLUTE]),
+                                       real(score[VIT_CRITERION_MAGNITUDE]),
+                                       real(score[VIT_CRITERION_RANDOM]),
+                                       real(r->importance->predicted[i]),
+                                       is_ranked(g->kind) ? vit_int(kept[i]) : vit_absent()};
+        status = vit_sink_write(sink, row);
+    }
+    return status;
+}
+
+/* Groups of one kind in one place. */
+struct summary {
+    const char *module;
+    int64_t channels, kept, width;
+    double score;
+};
+
+static bool summarise(const struct vit_channel_importance *r, enum vit_group_kind kind, int place, const bool *kept,
+                      struct summary *s)
+{
+    const struct vit_channel_groups *groups = r->importance->groups;
+    *s = (struct summary){0};
+    for (int i = 0; i < groups->n; i++) {
+        const struct vit_channel_group *g = &groups->group[i];
+        if (g->kind != kind || g->place != place)
+            continue;
+        s->module = g->module;
+        s->width = g->width;
+        s->channels++;
+        s->kept += kept[i];
+        s->score += vit_importance_score(r->importance, i, VIT_CRITERION_MOLCHANOV);
+    }
+    s->score /= s->channels ? (double)s->channels : 1;
+    return s->channels > 0;
+}
+
+static int put_blocks(const struct vit_channel_importance *r, struct vit_sink *sink, const bool *kept)
+{
+    int status = VIT_OK;
+    for (int kind = 0; kind <= VIT_GROUP_FFN; kind++) {
+        struct summary s;
+        for (int place = 0; status == VIT_OK && summarise(r, (enum vit_group_kind)kind, place, kept, &s); place++) {
+            const struct vit_cell row[] = {vit_text(r->model),
+                                           vit_text("here"),
+                                           vit_text(vit_group_kind_name((enum vit_group_kind)kind)),
+                                           vit_int(place + 1),
+                                           vit_text(s.module),
+                                           vit_int(s.channels),
+                                           vit_int(s.kept),
+                                           vit_real_cell((double)s.channels / (double)s.width),
+                                           vit_real_cell((double)s.kept / (double)s.width),
+                                           vit_real_cell(s.score)};
+            status = vit_sink_write(sink, row);
+        }
+    }
+    return status;
+}
+
+/* The paper's Fig. 5 is of Swin-T. */
+static int put_paper(const struct vit_channel_importance *r, struct vit_sink *sink)
+{
+    static const char *const columns[][2] = {{"qk_ratio_original", "qk_ratio_pruned"},
+                                             {"v_ratio_original", "v_ratio_pruned"},
+                                             {"ffn_ratio_original", "ffn_ratio_pruned"}};
+    char path[4096];
+    struct vit_csv *csv;
+    if (strcmp(r->family, "swin") != 0)
+        return VIT_OK;
+    int block, status = vit_data_path(path, sizeof path, "paper/fig5_taylor_pruning.csv");
+    if (status == VIT_OK)
+        status = vit_csv_open(&csv, path);
+    if (status != VIT_OK)
+        return status;
+    status = vit_csv_find(csv, "block", &block);
+    for (int kind = 0; kind < 3 && status == VIT_OK; kind++) {
+        int before, after;
+        status = vit_csv_find(csv, columns[kind][0], &before);
+        if (status == VIT_OK)
+            status = vit_csv_find(csv, columns[kind][1], &after);
+        for (int64_t row = 0; row < vit_csv_rows(csv) && status == VIT_OK; row++) {
+            struct vit_cell cell[10] = {vit_text(r->model), vit_text("paper"),
+                                        vit_text(vit_group_kind_name((enum vit_group_kind)kind))};
+            status = vit_csv_int(csv, row, block, &cell[3]);
+            if (status == VIT_OK)
+                status = vit_csv_real(csv, row, before, &cell[7]);
+            if (status == VIT_OK)
+                status = vit_csv_real(csv, row, after, &cell[8]);
+            if (status == VIT_OK && cell[3].present)
+                status = vit_sink_write(sink, cell);
+        }
+    }
+    vit_csv_close(csv);
+    return status;
+}
+
+int vit_channel_importance_put_blocks(const struct vit_channel_importance *r, struct vit_sink *sink, const bool *kept)
+{
+    int status = put_blocks(r, sink, kept);
+    return status == VIT_OK ? put_paper(r, sink) : status;
+}
+
+static int put_check(const struct vit_channel_importance *r, struct vit_sink *sink, const bool *kept)
+{
+    (void)kept;
+    int status = VIT_OK;
+    for (int i = 0; i < r->removal->n && status == VIT_OK; i++) {
+        const int group = r->removal->group[i];
+        const struct vit_channel_group *g = &r->importance->groups->group[group];
+        const struct vit_cell row[] = {vit_text(r->model),
+                                       vit_text(vit_group_kind_name(g->kind)),
+                                       vit_int(g->place + 1),
+                                       vit_text(*g->module ? g->module : NULL),
+                                       g->head < 0 ? vit_absent() : vit_int(g->head),
+                                       vit_int(g->channel),
+                                       vit_real_cell(r->importance->predicted[group]),
+                                       vit_real_cell(vit_group_removal_change(r->removal, i)),
+                                       vit_int(r->removal->images)};
+        status = vit_sink_write(sink, row);
+    }
+    return status;
+}
+
+int vit_channel_importance_correlate(const struct vit_channel_importance *r, int kind, int criterion,
+                                     struct vit_channel_correlation *c)
+{
+    double *x = calloc(2 * (size_t)r->removal->n + 1, sizeof *x), *y = x + r->removal->n;
+    if (!x)
+        return vit_fail(VIT_ENOMEM, "out of memory: correlations");
+    c->n = 0;
+    for (int i = 0; i < r->removal->n; i++) {
+        const int group = r->removal->group[i];
+        const double change = vit_group_removal_change(r->removal, i);
+        if (kind < VIT_N_GROUP_KINDS && (int)r->importance->groups->group[group].kind != kind)
+            continue;
+        x[c->n] =
+            criterion < 0 ? r->importance->predicted[group] : r->importance->score[group * VIT_N_CRITERIA + criterion];
+        y[c->n++] = criterion < 0 ? change : fabs(change);
+    }
+    c->pearson = criterion < 0 ? vit_correlation_pearson(x, y, c->n) : (double)NAN;
+    int status = vit_correlation_spearman(x, y, c->n, &c->spearman);
+    free(x);
+    return status;
+}
+
+const char *vit_channel_kind_text(int kind)
+{
+    return kind < VIT_N_GROUP_KINDS ? vit_group_kind_name((enum vit_group_kind)kind) : "all";
+}
+
+static int put_correlation(const struct vit_channel_importance *r, struct vit_sink *sink, const bool *kept)
+{
+    (void)kept;
+    int status = VIT_OK;
+    for (int kind = 0; kind <= VIT_N_GROUP_KINDS; kind++)
+        for (int c = -1; c < VIT_N_CRITERIA && status == VIT_OK; c++) {
+            struct vit_channel_correlation found;
+            status = vit_channel_importance_correlate(r, kind, c, &found);
+            const struct vit_cell row[] = {
+                vit_text(r->model),
+                vit_text(vit_channel_kind_text(kind)),
+                vit_text(c < 0 ? "predicted_change" : vit_criterion_name((enum vit_criterion)c)),
+                vit_int(found.n),
+                real(found.pearson),
+                real(found.spearman)};
+            if (status == VIT_OK && found.n > 1)
+                status = vit_sink_write(sink, row);
+        }
+    return status;
+}
+
+static int finish(struct vit_sink *sink, int status)
+{
+    if (status == VIT_OK)
+        return vit_sink_close(sink);
+    vit_sink_abort(sink);
+    return status;
+}
+
+int vit_channel_importance_write(const struct vit_channel_importance *result)
+{
+    static const struct {
+        const struct vit_schema *schema;
+        int (*put)(const struct vit_channel_importance *, struct vit_sink *, const bool *);
+    } files[] = {{&scores, put_scores},
+                 {&vit_channel_block_schema, vit_channel_importance_put_blocks},
+                 {&check, put_check},
+                 {&correlation, put_correlation}};
+    const struct vit_sink_def *csv;
+    bool *kept = calloc((size_t)result->importance->groups->n, sizeof *kept);
+    int status = kept ? vit_channel_ranking_keep(result->importance, VIT_CRITERION_MOLCHANOV, VIT_REMOVED_SHARE, kept)
+                      : vit_fail(VIT_ENOMEM, "out of memory: a ranking");
+    if (status == VIT_OK)
+        status = vit_sink_find(&csv, "csv");
+    for (size_t i = 0; i < sizeof files / sizeof files[0] && status == VIT_OK; i++) {
+        char path[4200];
+        struct vit_sink sink;
+        snprintf(path, sizeof path, "%s/%s.csv", result->folder, files[i].schema->name);
+        status = vit_sink_open(&sink, csv, files[i].schema, &(struct vit_sink_target){.path = path});
+        if (status == VIT_OK)
+            status = finish(&sink, files[i].put(result, &sink, kept));
+    }
+    free(kept);
+    return status;
+}
