@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/elementwise_back.h"
 
+#include "model/access.h"
 #include "model/base/parallel.h"
 #include "model/elementwise.h"
 #include "model/kernel_set.h"
@@ -9,6 +10,7 @@
 #include <string.h>
 
 struct unary {
+    struct vit_access *access; /* not NULL: names what the kernel would touch */
     void (*kernel)(vit_real *dx, const vit_real *value, const vit_real *dy, int64_t n, int64_t adds);
     vit_real *dx;
     const vit_real *value, *dy;
@@ -19,30 +21,45 @@ static void unary_piece(void *context, int64_t piece, int worker)
 {
     const struct unary *u = context;
     const int64_t begin = piece * VIT_PIECE_ELEMENTS, left = u->n - begin;
+    const int64_t n = left < VIT_PIECE_ELEMENTS ? left : VIT_PIECE_ELEMENTS;
     (void)worker;
-    u->kernel(u->dx + begin, u->value + begin, u->dy + begin, left < VIT_PIECE_ELEMENTS ? left : VIT_PIECE_ELEMENTS,
-              u->adds);
+    if (u->access)
+        vit_access_zip(u->access, &(struct vit_zip){.y = u->dx + begin,
+                                                    .a = u->value + begin,
+                                                    .b = u->dy + begin,
+                                                    .c = u->adds ? u->dx + begin : NULL,
+                                                    .bytes = (size_t)n * sizeof *u->dx});
+    else
+        u->kernel(u->dx + begin, u->value + begin, u->dy + begin, n, u->adds);
 }
 
-void vit_unary_backward(const struct vit_step *step, const vit_real *value,
-                        void (*kernel)(vit_real *dx, const vit_real *value, const vit_real *dy, int64_t n,
-                                       int64_t adds))
+static void unary(const struct vit_step *step, struct unary u)
 {
-    const struct vit_tensor *dx = step->op->in[0]->grad;
-    struct unary u = {.kernel = kernel,
-                      .dx = dx->data,
-                      .value = value,
-                      .dy = step->op->out[0]->grad->data,
-                      .n = vit_numel(dx),
-                      .adds = vit_step_adds(step, 0)};
-    vit_parallel_for(step->pool, vit_piece_count(u.n, VIT_PIECE_ELEMENTS), unary_piece, &u);
+    const struct vit_op *op = step->op;
+    u.dx = op->in[0]->grad->data;
+    u.value = (step->def->backward_reads & VIT_READS_IN(0) ? op->in[0] : op->out[0])->data;
+    u.dy = op->out[0]->grad->data;
+    u.n = vit_numel(op->in[0]);
+    u.adds = vit_step_adds(step, 0);
+    vit_parallel_for(u.access ? NULL : step->pool, vit_piece_count(u.n, VIT_PIECE_ELEMENTS), unary_piece, &u);
+}
+
+void vit_unary_backward(const struct vit_step *step, void (*kernel)(vit_real *dx, const vit_real *value,
+                                                                    const vit_real *dy, int64_t n, int64_t adds))
+{
+    unary(step, (struct unary){.kernel = kernel});
+}
+
+void vit_unary_back_stream(const struct vit_step *step, struct vit_access *access)
+{
+    unary(step, (struct unary){.access = access});
 }
 
 /* Where the sums of an operator's second gradient come from: groups of axes over which b advances, and those that it
  * was repeated along. */
 struct sums {
-    const struct vit_step *step;
-    const vit_real *a, *dy; /* a: NULL: no factor */
+    struct vit_access *access; /* not NULL: names what would be touched */
+    const vit_real *a, *dy;    /* a: NULL: no factor */
     vit_real *db;
     bool adds;
     struct vit_axis_groups groups;
@@ -69,7 +86,18 @@ static int64_t offset_of(const struct sums *s, int64_t index, bool advances)
 
 static void put(const struct sums *s, int64_t at, double sum)
 {
-    s->db[at] = (vit_real)(s->adds ? (double)s->db[at] + sum : sum);
+    if (s->access && s->adds)
+        vit_access_read(s->access, s->db + at, sizeof *s->db);
+    if (s->access)
+        vit_access_write(s->access, s->db + at, sizeof *s->db);
+    else
+        s->db[at] = (vit_real)(s->adds ? (double)s->db[at] + sum : sum);
+}
+
+static void read_run(const struct sums *s, int64_t at, int64_t n)
+{
+    vit_access_zip(s->access, &(struct vit_zip){
+                                  .a = s->dy + at, .b = s->a ? s->a + at : NULL, .bytes = (size_t)n * sizeof *s->dy});
 }
 
 /* One element of db: the sum over whole rows. */
@@ -78,7 +106,10 @@ static void sum_rows(const struct sums *s, int64_t place)
     double sum[2] = {0, 0};
     for (int64_t repeat = 0; repeat < s->repeats; repeat++) {
         const int64_t at = offset_of(s, place, true) + offset_of(s, repeat, false);
-        vit_kernels()->sum_and_dot(sum, s->dy + at, s->a ? s->a + at : s->dy + at, 0, s->n);
+        if (s->access)
+            read_run(s, at, s->n);
+        else
+            vit_kernels()->sum_and_dot(sum, s->dy + at, s->a ? s->a + at : s->dy + at, 0, s->n);
     }
     put(s, place, sum[s->a != NULL]);
 }
@@ -91,7 +122,10 @@ static void sum_columns(const struct sums *s, int64_t place, int64_t chunk)
     memset(sum, 0, (size_t)n * sizeof *sum);
     for (int64_t repeat = 0; repeat < s->repeats; repeat++) {
         const int64_t at = offset_of(s, place, true) + offset_of(s, repeat, false) + first;
-        vit_kernels()->column_sums(sum, s->dy + at, s->a ? s->a + at : NULL, n);
+        if (s->access)
+            read_run(s, at, n);
+        else
+            vit_kernels()->column_sums(sum, s->dy + at, s->a ? s->a + at : NULL, n);
     }
     for (int64_t i = 0; i < n; i++)
         put(s, place * s->n + first + i, sum[i]);
@@ -110,10 +144,10 @@ static void sum_piece(void *context, int64_t piece, int worker)
 }
 
 /* db = the sums of dy, or of dy times a, over all that b was repeated along, each in one piece and in order. */
-static void sum_repeats(const struct vit_step *step, bool times)
+static void sum_repeats(const struct vit_step *step, struct vit_access *access, bool times)
 {
     const struct vit_op *op = step->op;
-    struct sums s = {.step = step,
+    struct sums s = {.access = access,
                      .a = times ? op->in[0]->data : NULL,
                      .dy = op->out[0]->grad->data,
                      .db = op->in[1]->grad->data,
@@ -126,18 +160,18 @@ static void sum_repeats(const struct vit_step *step, bool times)
         *(s.groups.stride[i] ? &s.places : &s.repeats) *= s.groups.dim[i];
     s.chunks = s.groups.stride[0] ? vit_piece_count(s.n, SUMS) : 1;
     s.per_piece = s.chunks == 1 ? vit_piece_rows(s.n * s.repeats) : 1;
-    vit_parallel_for(step->pool, vit_piece_count(s.places, s.per_piece) * s.chunks, sum_piece, &s);
+    vit_parallel_for(access ? NULL : step->pool, vit_piece_count(s.places, s.per_piece) * s.chunks, sum_piece, &s);
 }
 
 /* to = dy, or dy times factor, which is as large or broadcast; or that added to what is there. */
-static void pass_on(const struct vit_step *step, int input, const struct vit_tensor *factor)
+static void pass_on(const struct vit_step *step, struct vit_access *access, int input, const struct vit_tensor *factor)
 {
     const struct vit_kernel_set *k = vit_kernels();
     const struct vit_tensor *to = step->op->in[input]->grad, *dy = step->op->out[0]->grad;
     const bool adds = vit_step_adds(step, input);
     if (factor)
         vit_broadcast_run(
-            step->pool, NULL,
+            step->pool, access,
             &(struct vit_broadcast){.y = to,
                                     .a = dy,
                                     .b = factor,
@@ -145,7 +179,7 @@ static void pass_on(const struct vit_step *step, int input, const struct vit_ten
                                                    : (struct vit_broadcast_kernel){k->mul_rows, k->mul_scalars},
                                     .adds = adds});
     else
-        vit_strided_copy(step->pool, NULL,
+        vit_strided_copy(step->pool, access,
                          &(struct vit_strided_copy){.y = to->data,
                                                     .x = dy->data,
                                                     .ndim = 1,
@@ -155,14 +189,14 @@ static void pass_on(const struct vit_step *step, int input, const struct vit_ten
                                                     .adds = adds});
 }
 
-void vit_broadcast_backward(const struct vit_step *step, bool times)
+void vit_broadcast_backward(const struct vit_step *step, struct vit_access *access, bool times)
 {
     const struct vit_op *op = step->op;
     const struct vit_tensor *a = op->in[0], *b = op->in[1];
     if (a->grad)
-        pass_on(step, 0, times ? b : NULL);
+        pass_on(step, access, 0, times ? b : NULL);
     if (b->grad && vit_numel(a) == vit_numel(b))
-        pass_on(step, 1, times ? a : NULL);
+        pass_on(step, access, 1, times ? a : NULL);
     else if (b->grad)
-        sum_repeats(step, times);
+        sum_repeats(step, access, times);
 }

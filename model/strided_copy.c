@@ -100,10 +100,25 @@ static void cut(struct plan *p)
     p->units_per_piece = (PIECE_ELEMENTS + p->chunk * inner - 1) / (p->chunk * inner);
 }
 
+/* What add_transpose touches: tiles of TILE rows and columns, column by column. */
+static void stream_added(struct vit_access *access, const struct vit_transpose *t)
+{
+    enum { TILE = 32 };
+    for (int64_t row = 0; row < t->rows; row += TILE)
+        for (int64_t column = 0; column < t->columns; column += TILE)
+            for (int64_t c = column; c < t->columns && c < column + TILE; c++) {
+                const int64_t end = row + TILE < t->rows ? row + TILE : t->rows;
+                vit_real *y = t->y + c * t->y_stride + row;
+                for (int64_t r = row; r < end; r++)
+                    vit_access_read(access, t->x + r * t->x_stride + c, sizeof *y);
+                vit_access_zip(access, &(struct vit_zip){.y = y, .a = y, .bytes = (size_t)(end - row) * sizeof *y});
+            }
+}
+
 static void transpose(const struct plan *p, const struct vit_transpose *t)
 {
     if (p->access)
-        vit_transpose_stream(p->access, t);
+        (p->adds ? stream_added : vit_transpose_stream)(p->access, t);
     else
         (p->adds ? vit_kernels()->add_transpose
                  : vit_kernels()->transpose)(t->y, t->x, (int64_t[2]){t->rows, t->columns}, t->y_stride, t->x_stride);
@@ -116,10 +131,13 @@ static void copy_runs(const struct plan *p, const struct box *at, const int64_t 
         return;
     }
     for (int64_t i = 0; i < n[0]; i++)
-        for (int64_t k = 0; k < n[1]; k++)
-            vit_access_zip(p->access, &(struct vit_zip){.y = at->y + i * at->y_stride[0] + k * at->y_stride[1],
+        for (int64_t k = 0; k < n[1]; k++) {
+            const vit_real *y = at->y + i * at->y_stride[0] + k * at->y_stride[1];
+            vit_access_zip(p->access, &(struct vit_zip){.y = y,
                                                         .a = at->x + i * at->x_stride[0] + k * at->x_stride[1],
-                                                        .bytes = (size_t)n[2] * sizeof *at->y});
+                                                        .b = p->adds ? y : NULL,
+                                                        .bytes = (size_t)n[2] * sizeof *y});
+        }
 }
 
 /* The part of the box from `axis` inwards, with `count` items of that axis. */

@@ -172,6 +172,9 @@ static void follow(struct run *run, const struct vit_step *step)
 {
     if (!step->kernel->stream)
         return;
+    for (int i = 0; i < step->n_fill; i++) /* gradients that begin as zeros */
+        vit_access_write(vit_cache_model_access(run->model), step->fill[i].tensor->data,
+                         vit_nbytes(step->fill[i].tensor));
     step->kernel->stream(step, vit_cache_model_access(run->model));
     run->done += pass_seconds(step);
     if (run->meter)

@@ -5,6 +5,7 @@
  */
 #include "model/access.h"
 #include "model/blas_stream.h"
+#include "model/gradient.h"
 #include "model/kernel_set.h"
 #include "model/rewrite.h"
 #include "model/zoo/model.h"
@@ -14,7 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { READ = 1, WRITTEN = 2, MOST_RANGES = VIT_MAX_IN + VIT_MAX_OUT + 2, REAL = (int)sizeof(vit_real) };
+enum { READ = 1, WRITTEN = 2, MOST_RANGES = 2 * (VIT_MAX_IN + VIT_MAX_OUT) + 2, REAL = (int)sizeof(vit_real) };
 
 /* Memory that a stream may name; marks: what it did with each element. NULL: not of interest. */
 struct range {
@@ -85,6 +86,40 @@ static struct range tensor_range(const struct vit_tensor *tensor)
     return (struct range){.begin = (uintptr_t)tensor->data, .end = (uintptr_t)tensor->data + vit_nbytes(tensor)};
 }
 
+/* Of the way back: values and gradients of outputs are read, gradients of inputs written. */
+static void add_backward_ranges(struct recorder *r, const struct vit_step *step)
+{
+    for (int i = 0; i < step->op->n_in; i++) {
+        struct range range = {0};
+        add_range(r, tensor_range(step->op->in[i]));
+        if (step->op->in[i]->grad)
+            range = tensor_range(step->op->in[i]->grad);
+        range.writable = true;
+        range.output = !vit_step_adds(step, i) && step->op->kind != VIT_OP_concat; /* which may sum what it repeated */
+        if (step->op->in[i]->grad)
+            add_range(r, range);
+    }
+    for (int i = 0; i < step->op->n_out; i++) {
+        add_range(r, tensor_range(step->op->out[i]));
+        if (step->op->out[i]->grad)
+            add_range(r, tensor_range(step->op->out[i]->grad));
+    }
+}
+
+static void add_forward_ranges(struct recorder *r, const struct vit_step *step)
+{
+    for (int i = 0; i < step->op->n_in; i++) {
+        struct range range = tensor_range(step->op->in[i]);
+        range.writable = step->def->updates; /* running statistics */
+        add_range(r, range);
+    }
+    for (int i = 0; i < step->op->n_out; i++) {
+        struct range range = tensor_range(step->op->out[i]);
+        range.output = range.writable = true;
+        add_range(r, range);
+    }
+}
+
 static struct recorder *record_step(const struct vit_step *step, const char *what)
 {
     static struct recorder r;
@@ -95,16 +130,10 @@ static struct recorder *record_step(const struct vit_step *step, const char *wha
     if (!stream)
         print_message("%s\n", r.what);
     assert_non_null(stream);
-    for (int i = 0; i < step->op->n_in; i++) {
-        struct range range = tensor_range(step->op->in[i]);
-        range.writable = step->def->updates; /* running statistics */
-        add_range(&r, range);
-    }
-    for (int i = 0; i < step->op->n_out; i++) {
-        struct range range = tensor_range(step->op->out[i]);
-        range.output = range.writable = true;
-        add_range(&r, range);
-    }
+    if (step->pass == VIT_BACKWARD)
+        add_backward_ranges(&r, step);
+    else
+        add_forward_ranges(&r, step);
     if (step->workspace_bytes)
         add_range(&r, (struct range){.begin = (uintptr_t)step->workspace,
                                      .end = (uintptr_t)step->workspace + step->workspace_bytes,
@@ -211,6 +240,76 @@ static void check_all_cases(int threads)
     }
 }
 
+/* Running statistics and targets are given, not learned. */
+static bool is_fixed(const struct vit_op *op, int input)
+{
+    const bool norm = op->kind == VIT_OP_batch_norm || op->kind == VIT_OP_batch_norm_train;
+    return norm ? input >= 3 : vit_op_table[op->kind]->op_class == VIT_CLASS_REDUCTION && input == 1;
+}
+
+/* All of each gradient is written, those of outputs are read whole, but for what a pad added; what is added to is read
+ * too. */
+static void check_way_back(const struct vit_step *step, const char *what)
+{
+    struct recorder *r = record_step(step, what);
+    const struct vit_op *op = step->op;
+    for (int i = 0; i < op->n_in; i++) {
+        const struct vit_tensor *dx = op->in[i]->grad;
+        if (dx && count_marks(r, dx, WRITTEN) != vit_numel(dx) && !vit_step_adds(step, i))
+            fail_msg("%s: does not write all of gradient %d", r->what, i);
+        if (dx && vit_step_adds(step, i) && count_marks(r, dx, READ) != count_marks(r, dx, WRITTEN))
+            fail_msg("%s: adds to what it does not read of gradient %d", r->what, i);
+        if (dx && step->def->backward_reads & VIT_READS_IN(i) && count_marks(r, op->in[i], READ) == 0)
+            fail_msg("%s: does not read input %d", r->what, i);
+    }
+    if (op->kind != VIT_OP_pad && count_marks(r, op->out[0]->grad, READ) != vit_numel(op->out[0]->grad))
+        fail_msg("%s: does not read all of the output's gradient", r->what);
+    forget(r);
+}
+
+static void check_way_back_case(const struct vit_op_case *op_case, const struct vit_kernel *kernel)
+{
+    struct vit_graph graph;
+    struct vit_plan plan;
+    struct vit_exec exec;
+    char what[64];
+    snprintf(what, sizeof what, "way back, case of line %d", op_case->line);
+    assert_ok(vit_op_case_graph(op_case, &graph));
+    const struct vit_op *op = graph.op[0];
+    for (int i = 0; i < op->n_in; i++)
+        op->in[i]->space = is_fixed(op, i) ? VIT_SPACE_BUFFER : VIT_SPACE_PARAM;
+    assert_ok(vit_graph_differentiate(&graph, op->out[0], (struct vit_gradient_options){0}));
+    assert_ok(vit_plan_build(&plan, &graph, (struct vit_plan_options){.backward = true}));
+    struct vit_step *step = &plan.step[plan.n_step - 1];
+    step->kernel = kernel;
+    step->workspace_bytes = kernel->workspace ? kernel->workspace(op, 1) : 0;
+    plan.workspace_bytes = step->workspace_bytes > plan.workspace_bytes ? step->workspace_bytes : plan.workspace_bytes;
+    assert_ok(vit_exec_open(&exec, &plan));
+    for (int adds = 0; adds < 2; adds++) {
+        step->adds = adds ? ~0U : 0;
+        check_way_back(step, what);
+    }
+    vit_exec_close(&exec);
+    vit_plan_close(&plan);
+    vit_graph_close(&graph);
+}
+
+/* Of the ways back that are described. */
+static void test_streams_of_ways_back_touch_what_every_case_needs(void **state)
+{
+    (void)state;
+    int described = 0;
+    for (int i = 0; i < vit_n_op_cases; i++) {
+        const struct vit_kernel *kernel = vit_op_table[vit_op_cases[i].kind]->backward;
+        for (; kernel && kernel->forward; kernel++)
+            if (kernel->stream) {
+                check_way_back_case(&vit_op_cases[i], kernel);
+                described++;
+            }
+    }
+    assert_true(described > 50);
+}
+
 /* Kernels that no case reaches too. */
 static void test_streams_exist_for_every_kernel(void **state)
 {
@@ -307,6 +406,7 @@ int main(void)
         cmocka_unit_test(test_access_zip_cuts_at_lines),
         cmocka_unit_test(test_streams_exist_for_every_kernel),
         cmocka_unit_test(test_streams_touch_what_every_case_needs),
+        cmocka_unit_test(test_streams_of_ways_back_touch_what_every_case_needs),
         cmocka_unit_test(test_streams_stay_inside_with_three_threads),
         cmocka_unit_test(test_streams_of_models_fetch_what_is_compulsory),
         cmocka_unit_test(test_streams_in_place_fetch_once),

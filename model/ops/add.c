@@ -19,7 +19,12 @@ static void cost(const struct vit_op *op, struct vit_cost *c)
 
 static void backward(const struct vit_step *step)
 {
-    vit_broadcast_backward(step, false);
+    vit_broadcast_backward(step, NULL, false);
+}
+
+static void back_stream(const struct vit_step *step, struct vit_access *access)
+{
+    vit_broadcast_backward(step, access, false);
 }
 
 static void backward_cost(const struct vit_op *op, struct vit_cost *c)
@@ -34,7 +39,7 @@ const struct vit_op_def vit_op_add = {
     .max_in = 2,
     .infer = vit_broadcast_infer,
     .cost = cost,
-    .backward = (const struct vit_kernel[]){{.name = "rows", .forward = backward}, {0}},
+    .backward = (const struct vit_kernel[]){{.name = "rows", .forward = backward, .stream = back_stream}, {0}},
     .backward_reads = 0,
     .backward_cost = backward_cost,
     .cpu = (const struct vit_kernel[]){{.name = "rows", .forward = forward, .stream = vit_broadcast_stream}, {0}},

@@ -279,6 +279,33 @@ static void backward(const struct vit_step *step)
     vit_parallel_for(step->pool, back.c.channels, channel_pass_back, &back);
 }
 
+/* Two sweeps over the channel: the sums, dx. */
+static void back_stream(const struct vit_step *step, struct vit_access *access)
+{
+    const struct vit_op *op = step->op;
+    const struct channel c = describe(step);
+    const size_t bytes = (size_t)c.n * sizeof(vit_real), one = sizeof(vit_real);
+    for (int64_t channel = 0; channel < c.channels; channel++) {
+        for (int i = 0; i < 3; i++)
+            vit_access_read(access, op->out[1]->data + i * c.channels + channel, one);
+        vit_access_read(access, op->in[1]->data + channel, one);
+        for (int sweep = 0; sweep < (op->in[0]->grad ? 2 : 1); sweep++)
+            for (int64_t image = 0; image < c.images; image++) {
+                const int64_t at = (image * c.channels + channel) * c.n;
+                struct vit_zip zip = {.a = op->in[0]->data + at, .b = op->out[0]->grad->data + at, .bytes = bytes};
+                zip.y = sweep ? op->in[0]->grad->data + at : NULL;
+                zip.c = vit_step_adds(step, 0) ? zip.y : NULL;
+                vit_access_zip(access, &zip);
+            }
+        for (int i = 1; i < 3; i++) {
+            if (op->in[i]->grad && vit_step_adds(step, i))
+                vit_access_read(access, op->in[i]->grad->data + channel, one);
+            if (op->in[i]->grad)
+                vit_access_write(access, op->in[i]->grad->data + channel, one);
+        }
+    }
+}
+
 const struct vit_op_def vit_op_batch_norm_train = {
     .name = "batch_norm_train",
     .op_class = VIT_CLASS_NORM,
@@ -291,7 +318,9 @@ const struct vit_op_def vit_op_batch_norm_train = {
     .cpu =
         (const struct vit_kernel[]){{.name = "channels", .workspace = workspace, .forward = forward, .stream = stream},
                                     {0}},
-    .backward = (const struct vit_kernel[]){{.name = "channels", .workspace = workspace, .forward = backward}, {0}},
+    .backward =
+        (const struct vit_kernel[]){
+            {.name = "channels", .workspace = workspace, .forward = backward, .stream = back_stream}, {0}},
     .backward_reads = VIT_READS_IN(0) | VIT_READS_IN(1) | VIT_READS_OUT(1),
     .backward_cost = backward_cost,
 };

@@ -69,7 +69,7 @@ static void stream(const struct vit_step *step, struct vit_access *access)
 }
 
 /* dx of each input is its part of dy; of an input that was repeated, the sum over the repeats in their order. */
-static void backward(const struct vit_step *step)
+static void walk_back(const struct vit_step *step, struct vit_access *access)
 {
     const struct vit_op *op = step->op;
     const int axis = op->attr.axis;
@@ -84,15 +84,20 @@ static void backward(const struct vit_step *step)
         copy.x_start[axis] = at;
         for (int64_t k = 0; k < repeats; k++) {
             copy.x_start[0] = axis > 0 ? k : at;
-            vit_box_copy(step->pool, NULL, &copy);
+            vit_box_copy(step->pool, access, &copy);
             copy.adds = true;
         }
     }
 }
 
+static void backward(const struct vit_step *step)
+{
+    walk_back(step, NULL);
+}
+
 static const struct vit_kernel kernels[] = {{.name = "strided_copy", .forward = forward, .stream = stream}, {0}};
 
-static const struct vit_kernel way_back[] = {{.name = "strided_copy", .forward = backward}, {0}};
+static const struct vit_kernel way_back[] = {{.name = "strided_copy", .forward = backward, .stream = walk_back}, {0}};
 
 const struct vit_op_def vit_op_concat = {.name = "concat",
                                          .op_class = VIT_CLASS_MOVEMENT,

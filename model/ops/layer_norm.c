@@ -130,6 +130,39 @@ static void backward(const struct vit_step *step)
         }
 }
 
+/* Four sweeps over each row: the mean, the sums, the shares of weight and bias, dx. */
+static void back_stream(const struct vit_step *step, struct vit_access *access)
+{
+    const struct vit_op *op = step->op;
+    const int64_t n = op->in[0]->dim[op->in[0]->ndim - 1], rows = vit_numel(op->in[0]) / n, pieces = back_pieces(op);
+    const size_t bytes = (size_t)n * sizeof(vit_real);
+    const vit_real *w = op->in[1]->data;
+    for (int64_t row = 0; row < rows; row++) {
+        const vit_real *x = op->in[0]->data + row * n, *dy = op->out[0]->grad->data + row * n;
+        vit_real *part = (vit_real *)step->workspace + row / vit_piece_rows(n) * 2 * n;
+        if (row % vit_piece_rows(n) == 0)
+            vit_access_write(access, part, 2 * bytes);
+        vit_access_read(access, x, bytes);
+        vit_access_zip(access, &(struct vit_zip){.a = x, .b = dy, .c = w, .bytes = bytes});
+        vit_access_zip(access, &(struct vit_zip){.y = part, .a = x, .b = dy, .c = part, .bytes = bytes});
+        vit_access_zip(access, &(struct vit_zip){.y = part + n, .a = part + n, .bytes = bytes});
+        if (!op->in[0]->grad)
+            continue;
+        vit_real *dx = op->in[0]->grad->data + row * n;
+        if (vit_step_adds(step, 0))
+            vit_access_read(access, dx, bytes);
+        vit_access_zip(access, &(struct vit_zip){.y = dx, .a = x, .b = dy, .c = w, .bytes = bytes});
+    }
+    for (int input = 1; input <= 2; input++)
+        for (int64_t i = 0; op->in[input]->grad && i < n; i++) {
+            for (int64_t piece = 0; piece < pieces; piece++)
+                vit_access_read(access, (vit_real *)step->workspace + (piece * 2 + input - 1) * n + i, sizeof *w);
+            if (vit_step_adds(step, input))
+                vit_access_read(access, op->in[input]->grad->data + i, sizeof *w);
+            vit_access_write(access, op->in[input]->grad->data + i, sizeof *w);
+        }
+}
+
 static void backward_cost(const struct vit_op *op, struct vit_cost *c)
 {
     c->flops = 15 * vit_numel(op->in[0]);
@@ -142,7 +175,9 @@ const struct vit_op_def vit_op_layer_norm = {
     .max_in = 3,
     .infer = infer,
     .cost = cost,
-    .backward = (const struct vit_kernel[]){{.name = "rows", .workspace = back_workspace, .forward = backward}, {0}},
+    .backward =
+        (const struct vit_kernel[]){
+            {.name = "rows", .workspace = back_workspace, .forward = backward, .stream = back_stream}, {0}},
     .backward_reads = VIT_READS_IN(0) | VIT_READS_IN(1),
     .backward_cost = backward_cost,
     .cpu = (const struct vit_kernel[]){{.name = "rows", .forward = forward, .stream = stream}, {0}},

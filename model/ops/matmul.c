@@ -264,7 +264,7 @@ static void openblas_forward(const struct vit_step *step)
     openblas_walk(step, NULL);
 }
 
-static void run_back(const struct vit_step *step, bool openblas)
+static void run_back(const struct vit_step *step, struct vit_access *access, bool openblas)
 {
     struct product (*const side[])(const struct vit_op *) = {describe_left, describe_right};
     for (int i = 0; i < 2; i++) {
@@ -274,18 +274,29 @@ static void run_back(const struct vit_step *step, bool openblas)
         p.scratch = step->workspace;
         p.adds = vit_step_adds(step, i);
         p.openblas = openblas;
+        p.access = access;
         run(&p, step->pool);
     }
 }
 
 static void panels_backward(const struct vit_step *step)
 {
-    run_back(step, false);
+    run_back(step, NULL, false);
+}
+
+static void panels_back_stream(const struct vit_step *step, struct vit_access *access)
+{
+    run_back(step, access, false);
 }
 
 static void openblas_backward(const struct vit_step *step)
 {
-    run_back(step, true);
+    run_back(step, NULL, true);
+}
+
+static void openblas_back_stream(const struct vit_step *step, struct vit_access *access)
+{
+    run_back(step, access, true);
 }
 
 static const struct vit_kernel kernels[] = {
@@ -294,8 +305,11 @@ static const struct vit_kernel kernels[] = {
     {0}};
 
 static const struct vit_kernel backward_kernels[] = {
-    {.name = "panels", .workspace = panels_backward_workspace, .forward = panels_backward},
-    {.name = "openblas", .forward = openblas_backward, .blas = true},
+    {.name = "panels",
+     .workspace = panels_backward_workspace,
+     .forward = panels_backward,
+     .stream = panels_back_stream},
+    {.name = "openblas", .forward = openblas_backward, .stream = openblas_back_stream, .blas = true},
     {0}};
 
 const struct vit_op_def vit_op_matmul = {.name = "matmul",

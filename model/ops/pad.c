@@ -85,18 +85,23 @@ static void stream(const struct vit_step *step, struct vit_access *access)
 }
 
 /* dx = dy without the zeros. */
-static void backward(const struct vit_step *step)
+static void walk_back(const struct vit_step *step, struct vit_access *access)
 {
     struct vit_box_copy copy = {
         .y = step->op->in[0]->grad, .x = step->op->out[0]->grad, .adds = vit_step_adds(step, 0)};
     for (int a = 0; a < copy.y->ndim; a++)
         copy.dim[a] = copy.y->dim[a];
-    vit_box_copy(step->pool, NULL, &copy);
+    vit_box_copy(step->pool, access, &copy);
+}
+
+static void backward(const struct vit_step *step)
+{
+    walk_back(step, NULL);
 }
 
 static const struct vit_kernel kernels[] = {{.name = "rows", .forward = forward, .stream = stream}, {0}};
 
-static const struct vit_kernel way_back[] = {{.name = "strided_copy", .forward = backward}, {0}};
+static const struct vit_kernel way_back[] = {{.name = "strided_copy", .forward = backward, .stream = walk_back}, {0}};
 
 const struct vit_op_def vit_op_pad = {.name = "pad",
                                       .op_class = VIT_CLASS_MOVEMENT,

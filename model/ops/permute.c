@@ -51,7 +51,7 @@ static void stream(const struct vit_step *step, struct vit_access *access)
 }
 
 /* dx[i_0, i_1, ...] = dy[i_perm[0], i_perm[1], ...]. */
-static void backward(const struct vit_step *step)
+static void walk_back(const struct vit_step *step, struct vit_access *access)
 {
     const struct vit_tensor *dx = step->op->in[0]->grad, *dy = step->op->out[0]->grad;
     struct vit_strided_copy copy = {.y = dx->data, .x = dy->data, .ndim = dx->ndim, .adds = vit_step_adds(step, 0)};
@@ -62,12 +62,17 @@ static void backward(const struct vit_step *step)
         copy.dim[step->op->attr.perm[a]] = dy->dim[a];
         copy.x_stride[step->op->attr.perm[a]] = stride[a];
     }
-    vit_strided_copy(step->pool, NULL, &copy);
+    vit_strided_copy(step->pool, access, &copy);
+}
+
+static void backward(const struct vit_step *step)
+{
+    walk_back(step, NULL);
 }
 
 static const struct vit_kernel kernels[] = {{.name = "strided_copy", .forward = forward, .stream = stream}, {0}};
 
-static const struct vit_kernel way_back[] = {{.name = "strided_copy", .forward = backward}, {0}};
+static const struct vit_kernel way_back[] = {{.name = "strided_copy", .forward = backward, .stream = walk_back}, {0}};
 
 const struct vit_op_def vit_op_permute = {.name = "permute",
                                           .op_class = VIT_CLASS_MOVEMENT,

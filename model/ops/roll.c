@@ -48,16 +48,21 @@ static void stream(const struct vit_step *step, struct vit_access *access)
 }
 
 /* dx = dy rolled back. */
-static void backward(const struct vit_step *step)
+static void walk_back(const struct vit_step *step, struct vit_access *access)
 {
-    roll(step, NULL,
+    roll(step, access,
          (struct vit_box_copy){.y = step->op->in[0]->grad, .x = step->op->out[0]->grad, .adds = vit_step_adds(step, 0)},
          -1);
 }
 
+static void backward(const struct vit_step *step)
+{
+    walk_back(step, NULL);
+}
+
 static const struct vit_kernel kernels[] = {{.name = "strided_copy", .forward = forward, .stream = stream}, {0}};
 
-static const struct vit_kernel way_back[] = {{.name = "strided_copy", .forward = backward}, {0}};
+static const struct vit_kernel way_back[] = {{.name = "strided_copy", .forward = backward, .stream = walk_back}, {0}};
 
 const struct vit_op_def vit_op_roll = {.name = "roll",
                                        .op_class = VIT_CLASS_MOVEMENT,

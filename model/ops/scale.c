@@ -2,6 +2,7 @@
 /* scale.c - y = x * scale.
  * x, y: any equal shape; attribute: scale.
  * FLOPs: one per element. */
+#include "model/access.h"
 #include "model/base/parallel.h"
 #include "model/elementwise.h"
 #include "model/kernel_set.h"
@@ -47,6 +48,15 @@ static void backward(const struct vit_step *step)
     vit_parallel_for(step->pool, vit_piece_count(vit_numel(step->op->in[0]), VIT_PIECE_ELEMENTS), back_piece, &job);
 }
 
+static void back_stream(const struct vit_step *step, struct vit_access *access)
+{
+    const vit_real *dx = step->op->in[0]->grad->data;
+    vit_access_zip(access, &(struct vit_zip){.y = dx,
+                                             .a = step->op->out[0]->grad->data,
+                                             .b = vit_step_adds(step, 0) ? dx : NULL,
+                                             .bytes = vit_nbytes(step->op->in[0])});
+}
+
 const struct vit_op_def vit_op_scale = {
     .name = "scale",
     .op_class = VIT_CLASS_ELEMENTWISE,
@@ -54,7 +64,7 @@ const struct vit_op_def vit_op_scale = {
     .max_in = 1,
     .infer = vit_op_infer_same,
     .cost = cost,
-    .backward = (const struct vit_kernel[]){{.name = "vector", .forward = backward}, {0}},
+    .backward = (const struct vit_kernel[]){{.name = "vector", .forward = backward, .stream = back_stream}, {0}},
     .backward_cost = cost,
     .cpu = (const struct vit_kernel[]){{.name = "vector", .forward = forward, .stream = vit_unary_stream}, {0}},
 };

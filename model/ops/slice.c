@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* slice.c - y = items attr.start .. attr.start + attr.length of x along attr.axis.
  * in: x of any shape. out: x's shape with dim[axis] = length. FLOPs: 0. Only what is kept is read. */
+#include "model/access.h"
 #include "model/base/status.h"
 #include "model/op.h"
 #include "model/plan.h"
@@ -51,22 +52,29 @@ static void stream(const struct vit_step *step, struct vit_access *access)
 }
 
 /* dx = dy where it was kept, 0 elsewhere. */
-static void backward(const struct vit_step *step)
+static void walk_back(const struct vit_step *step, struct vit_access *access)
 {
     const struct vit_op *op = step->op;
     const bool adds = vit_step_adds(step, 0);
     struct vit_box_copy copy = {.y = op->in[0]->grad, .x = op->out[0]->grad, .adds = adds};
-    if (!adds)
+    if (!adds && access)
+        vit_access_write(access, copy.y->data, vit_nbytes(copy.y));
+    else if (!adds)
         memset(copy.y->data, 0, vit_nbytes(copy.y));
     for (int a = 0; a < copy.x->ndim; a++)
         copy.dim[a] = copy.x->dim[a];
     copy.y_start[op->attr.axis] = op->attr.start;
-    vit_box_copy(step->pool, NULL, &copy);
+    vit_box_copy(step->pool, access, &copy);
+}
+
+static void backward(const struct vit_step *step)
+{
+    walk_back(step, NULL);
 }
 
 static const struct vit_kernel kernels[] = {{.name = "strided_copy", .forward = forward, .stream = stream}, {0}};
 
-static const struct vit_kernel way_back[] = {{.name = "strided_copy", .forward = backward}, {0}};
+static const struct vit_kernel way_back[] = {{.name = "strided_copy", .forward = backward, .stream = walk_back}, {0}};
 
 const struct vit_op_def vit_op_slice = {.name = "slice",
                                         .op_class = VIT_CLASS_MOVEMENT,

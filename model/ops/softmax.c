@@ -71,24 +71,54 @@ static void cost(const struct vit_op *op, struct vit_cost *c)
     c->flops = 5 * vit_numel(op->out[0]);
 }
 
+struct back_job {
+    const struct vit_step *step;
+    struct vit_access *access;
+};
+
+/* Two sweeps over each row: the sum of y dy, the result. */
+static void stream_back_rows(struct vit_access *access, struct vit_zip zip, int64_t rows, bool adds)
+{
+    for (int64_t row = 0; row < rows; row++) {
+        vit_access_zip(access, &(struct vit_zip){.a = zip.a, .b = zip.b, .bytes = zip.bytes});
+        zip.c = adds ? zip.y : NULL;
+        vit_access_zip(access, &zip);
+        zip.y = (const char *)zip.y + zip.bytes;
+        zip.a = (const char *)zip.a + zip.bytes;
+        zip.b = (const char *)zip.b + zip.bytes;
+    }
+}
+
 /* dx = y (dy - sum of y dy), row by row. */
 static void back_piece(void *context, int64_t piece, int worker)
 {
-    const struct vit_step *step = context;
-    const struct vit_tensor *y = step->op->out[0];
+    const struct back_job *job = context;
+    const struct vit_tensor *y = job->step->op->out[0];
     const int64_t n = y->dim[y->ndim - 1], per_piece = vit_piece_rows(n), row = piece * per_piece;
-    const int64_t rest = vit_numel(y) / n - row;
+    const int64_t rest = vit_numel(y) / n - row, rows = rest < per_piece ? rest : per_piece;
+    vit_real *dx = job->step->op->in[0]->grad->data + row * n;
+    const vit_real *value = y->data + row * n, *dy = y->grad->data + row * n;
+    const bool adds = vit_step_adds(job->step, 0);
     (void)worker;
-    vit_kernels()->softmax_back_rows(step->op->in[0]->grad->data + row * n, y->data + row * n, y->grad->data + row * n,
-                                     (const int64_t[]){rest < per_piece ? rest : per_piece, n, vit_step_adds(step, 0)});
+    if (job->access)
+        stream_back_rows(job->access, (struct vit_zip){.y = dx, .a = value, .b = dy, .bytes = (size_t)n * sizeof *dx},
+                         rows, adds);
+    else
+        vit_kernels()->softmax_back_rows(dx, value, dy, (const int64_t[]){rows, n, adds});
+}
+
+static void walk_back(const struct vit_step *step, struct vit_access *access)
+{
+    const struct vit_tensor *y = step->op->out[0];
+    const int64_t n = y->dim[y->ndim - 1];
+    struct back_job job = {step, access};
+    vit_parallel_for(access ? NULL : step->pool, vit_piece_count(vit_numel(y) / n, vit_piece_rows(n)), back_piece,
+                     &job);
 }
 
 static void backward(const struct vit_step *step)
 {
-    const struct vit_tensor *y = step->op->out[0];
-    const int64_t n = y->dim[y->ndim - 1];
-    struct vit_step job = *step;
-    vit_parallel_for(step->pool, vit_piece_count(vit_numel(y) / n, vit_piece_rows(n)), back_piece, &job);
+    walk_back(step, NULL);
 }
 
 static void backward_cost(const struct vit_op *op, struct vit_cost *c)
@@ -103,7 +133,7 @@ const struct vit_op_def vit_op_softmax = {
     .max_in = 1,
     .infer = infer,
     .cost = cost,
-    .backward = (const struct vit_kernel[]){{.name = "rows", .forward = backward}, {0}},
+    .backward = (const struct vit_kernel[]){{.name = "rows", .forward = backward, .stream = walk_back}, {0}},
     .backward_reads = VIT_READS_OUT(0),
     .backward_cost = backward_cost,
     .cpu = (const struct vit_kernel[]){{.name = "rows", .forward = forward, .stream = stream}, {0}},

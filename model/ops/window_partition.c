@@ -50,12 +50,12 @@ static void stream(const struct vit_step *step, struct vit_access *access)
 }
 
 /* dx: windows back into maps, as window_reverse. */
-static void backward(const struct vit_step *step)
+static void walk_back(const struct vit_step *step, struct vit_access *access)
 {
     const struct vit_tensor *dx = step->op->in[0]->grad, *dy = step->op->out[0]->grad;
     int64_t h = step->op->attr.size[0], w = step->op->attr.size[1];
     int64_t height = dx->dim[1], width = dx->dim[2], c = dx->dim[3], across = width / w;
-    vit_strided_copy(step->pool, NULL,
+    vit_strided_copy(step->pool, access,
                      &(struct vit_strided_copy){
                          .y = dx->data,
                          .x = dy->data,
@@ -67,9 +67,14 @@ static void backward(const struct vit_step *step)
                      });
 }
 
+static void backward(const struct vit_step *step)
+{
+    walk_back(step, NULL);
+}
+
 static const struct vit_kernel kernels[] = {{.name = "strided_copy", .forward = forward, .stream = stream}, {0}};
 
-static const struct vit_kernel way_back[] = {{.name = "strided_copy", .forward = backward}, {0}};
+static const struct vit_kernel way_back[] = {{.name = "strided_copy", .forward = backward, .stream = walk_back}, {0}};
 
 const struct vit_op_def vit_op_window_partition = {.name = "window_partition",
                                                    .op_class = VIT_CLASS_MOVEMENT,
