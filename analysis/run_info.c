@@ -187,8 +187,8 @@ static void add_counters(struct vit_json *json)
     vit_json_end(json);
 }
 
-void vit_run_info_begin(struct vit_json *json, const char *command, const struct vit_options *options,
-                        const struct vit_machine *machine)
+void vit_run_info_describe(struct vit_json *json, const char *command, const struct vit_options *options,
+                           const struct vit_machine *machine)
 {
     char now[64];
     time_t seconds = time(NULL);
@@ -199,10 +199,16 @@ void vit_run_info_begin(struct vit_json *json, const char *command, const struct
     vit_json_string(json, "command", command);
     vit_json_string(json, "written", now);
     add_build(json);
-    (void)vit_counter_survey(); /* loads PAPI, whose version is asked for next */
     add_libraries(json);
     add_options(json, options);
     add_machine(json, machine);
+}
+
+void vit_run_info_begin(struct vit_json *json, const char *command, const struct vit_options *options,
+                        const struct vit_machine *machine)
+{
+    (void)vit_counter_survey(); /* loads PAPI, whose version is described */
+    vit_run_info_describe(json, command, options, machine);
     add_counters(json);
 }
 

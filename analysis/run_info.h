@@ -6,6 +6,10 @@
 #include "reports/json.h"
 
 /* Members that any run has: program, build, libraries, options, machine, time. */
+void vit_run_info_describe(struct vit_json *json, const char *command, const struct vit_options *options,
+                           const struct vit_machine *machine);
+
+/* The same, and which events can be counted: of runs that count. */
 void vit_run_info_begin(struct vit_json *json, const char *command, const struct vit_options *options,
                         const struct vit_machine *machine);
 

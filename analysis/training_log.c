@@ -238,7 +238,7 @@ int vit_training_write_run(struct vit_training *t, const char *state)
     if (status != VIT_OK)
         return status;
     vit_json_open(&json);
-    vit_run_info_begin(&json, t->command, t->options, &machine);
+    vit_run_info_describe(&json, t->command, t->options, &machine);
     add_settings(&json, t);
     add_state(&json, t, state);
     snprintf(path, sizeof path, "%s/run.json", t->folder);
