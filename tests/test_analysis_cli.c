@@ -141,6 +141,26 @@ static void read_text(const char *path, char *text, size_t size, size_t *used)
     fclose(file);
 }
 
+static void test_cli_settings_change_the_model(void **state)
+{
+    (void)state;
+    const char *file = program_path("shallow.safetensors");
+    EXPECT(0, "", "models deit_nano --set depth=1 --set heads=4 --format csv");
+    assert_non_null(strstr(run.output, "\"deit_nano[depth=1 heads=4]\",\"deit\""));
+    EXPECT(0, "", "models deit_nano[depth=1] deit_nano[ffn_dim.1=50] --format csv");
+    assert_int_equal(lines(run.output), 3);
+    EXPECT(2, "\"depht=1\" is unknown to deit", "models deit_nano --set depht=1");
+    EXPECT(2, "must divide its width 48", "throughput deit_nano --set heads=5");
+    EXPECT(2, "needs MODEL", "models --set depth=1");
+    EXPECT(2, "not an empty text", "models deit_nano --set \"\"");
+    EXPECT(0, "", "weights make deit_nano %s --set depth=1", file);
+    EXPECT(0, "", "models %s --format csv", file); /* a weight file stands for its model */
+    assert_non_null(strstr(run.output, "\"deit_nano[depth=1]\",\"deit\""));
+    EXPECT(0, "", "throughput %s --warmup 0 --min-time 0 --repeat 1 --format csv", file);
+    EXPECT(0, "", "help set");
+    assert_non_null(strstr(run.output, "ffn_ratio"));
+}
+
 static void test_cli_weights_make_check_recognise_list(void **state)
 {
     (void)state;
@@ -355,6 +375,7 @@ int main(void)
         cmocka_unit_test(test_cli_refuses_unknown_models_with_a_list),
         cmocka_unit_test(test_cli_refuses_sizes_that_models_do_not_take),
         cmocka_unit_test(test_cli_names_files_that_cannot_be_read),
+        cmocka_unit_test(test_cli_settings_change_the_model),
         cmocka_unit_test(test_cli_weights_make_check_recognise_list),
         cmocka_unit_test(test_cli_refuses_truncated_weights),
         cmocka_unit_test(test_cli_classifies_images),

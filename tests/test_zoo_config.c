@@ -22,8 +22,7 @@ static void test_texts_give_the_same_configuration_again(void **state)
     (void)state;
     static const char *const spec[] = {
         "efficientvit_m4[ffn_ratio=2.1,0.3,2 qk_dim=v v_ratio=0.4 kernels=3 drop_path=0.1 merge_ffn_dim.1=30,40]",
-        "efficientvit_m0[stages=2 sandwich=2 ffn_dim.0=10,20,30,40 heads.1=2 norm=ln act=silu distilled=on "
-        "cascade=off]",
+        "efficientvit_m0[stages=2 sandwich=2 ffn_dim.0=10,20,30,40 heads.1=2 norm=ln act=silu distilled=on]",
         "deit_tiny[layers=AFFAFF depth=3 head_split=on ffn_dim.1=300,200 qk_dim.0=20]",
         "swin_tiny[stages=3 embed_dim=96 mhsa_share=0.2 drop=0.1 window=8,4,2]",
     };
