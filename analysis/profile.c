@@ -47,16 +47,19 @@ struct report {
     struct vit_sink rows; /* on stdout, where the form is not for readers; opened by the first model */
     bool has_rows;
     struct vit_cell headline[VIT_MAX_ARGUMENTS][N_HEADLINE];
+    char model[VIT_MAX_ARGUMENTS][VIT_MODEL_LABEL]; /* of the headlines: an instance's own name goes with it */
     int n_headline;
     bool measured; /* bytes of some model were measured */
 };
 
 static void add_headline(struct report *report, const struct vit_profile *p)
 {
+    char *model = report->model[report->n_headline];
+    snprintf(model, VIT_MODEL_LABEL, "%s", p->instance.model->name);
     const struct vit_instance_options *options = &p->instance.options;
     const char *graph = options->model.graph;
     const struct vit_cell row[N_HEADLINE] = {
-        vit_text(p->instance.model->name),
+        vit_text(model),
         vit_text(graph ? graph : "eager"),
         vit_text(options->backward ? "forward+backward" : "forward"),
         vit_int(p->instance.graph.batch),

@@ -159,6 +159,14 @@ static void test_cli_settings_change_the_model(void **state)
     EXPECT(0, "", "throughput %s --warmup 0 --min-time 0 --repeat 1 --format csv", file);
     EXPECT(0, "", "help set");
     assert_non_null(strstr(run.output, "ffn_ratio"));
+    EXPECT(0, "", "profile deit_nano[depth=1] deit_nano --warmup 0 --min-time 0 --repeat 1 --probes wall_time --out %s",
+           program_path("two"));
+    char text[4096];
+    size_t used;
+    read_text(program_path("two/models.csv"), text, sizeof text - 1, &used);
+    text[used] = '\0';
+    assert_non_null(strstr(text, "\"deit_nano[depth=1]\",\"eager\"")); /* each row has its own name */
+    assert_non_null(strstr(text, "\"deit_nano\",\"eager\""));
 }
 
 static void test_cli_weights_make_check_recognise_list(void **state)
