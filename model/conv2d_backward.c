@@ -3,6 +3,7 @@
 #include "model/conv2d_backward.h"
 
 #include "model/conv2d_input_gradient.h"
+#include "model/conv2d_weight_gradient.h"
 #include "model/convolution.h"
 #include "model/kernel_set.h"
 #include "model/weight_gradient.h"
@@ -78,7 +79,10 @@ size_t vit_conv2d_backward_workspace(const struct vit_op *op, int threads)
     const struct vit_weight_gradient gradient = weight_gradient(op, &source);
     const size_t input = op->in[0]->grad ? vit_conv2d_input_gradient_workspace(op, threads) : 0;
     const size_t weights = has_weight_gradient(op) ? vit_weight_gradient_workspace(&gradient, threads) : 0;
-    return input > weights ? input : weights;
+    const bool overlaps = op->in[1]->grad && vit_conv2d_weight_gradient_fits(op);
+    const size_t overlapping = overlaps ? vit_conv2d_weight_gradient_workspace(op, threads) : 0;
+    const size_t most = input > weights ? input : weights;
+    return most > overlapping ? most : overlapping;
 }
 
 void vit_conv2d_backward(const struct vit_step *step)
@@ -89,6 +93,10 @@ void vit_conv2d_backward(const struct vit_step *step)
     gradient.adds_sums = vit_step_adds(step, 2);
     if (step->op->in[0]->grad)
         vit_conv2d_input_gradient(step);
+    if (gradient.dw && vit_conv2d_weight_gradient_fits(step->op)) {
+        vit_conv2d_weight_gradient(step);
+        gradient.dw = NULL;
+    }
     if (gradient.dw || gradient.sums)
         vit_weight_gradient_run(&gradient, step->workspace, step->pool);
 }
