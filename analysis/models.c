@@ -12,7 +12,7 @@
 
 static const struct vit_column columns[] = {
     {"model", VIT_TEXT, "", "name"},
-    {"family", VIT_TEXT, "", "efficientvit, deit, swin"},
+    {"family", VIT_TEXT, "", "efficientvit, deit, swin, mobilenet"},
     {"image_size", VIT_INT, "", "side of the input in pixels"},
     {"depth", VIT_INT, "", "attention blocks"},
     {"heads", VIT_TEXT, "", "attention heads by stage"},
@@ -112,9 +112,9 @@ static int write_row(struct vit_sink *sink, const struct vit_model_def *model, c
         struct vit_cell row[N_COLUMNS] = {vit_text(model->name),
                                           vit_text(model->family->name),
                                           vit_int(graph.input->dim[2]),
-                                          vit_int(depth),
-                                          vit_text(heads),
-                                          vit_text(width),
+                                          depth ? vit_int(depth) : vit_absent(), /* networks without attention */
+                                          depth ? vit_text(heads) : vit_absent(),
+                                          depth ? vit_text(width) : vit_absent(),
                                           vit_int(vit_graph_parameters(&graph)),
                                           vit_int(params_folded),
                                           vit_int(cost.macs),

@@ -34,7 +34,7 @@ static bool depends_on_size(const char *name)
 
 static bool same_shape(const struct vit_tensor *tensor, const struct vit_safetensors_entry *entry)
 {
-    bool head = strncmp(tensor->name, "head", 4) == 0;
+    bool head = vit_name_is_head(tensor->name);
     if (depends_on_size(tensor->name))
         return true;
     if (tensor->ndim != entry->ndim)
@@ -63,7 +63,7 @@ static bool fits(const struct vit_graph *graph, const struct named *named, size_
         const struct named *found = find(named, n, tensor->name);
         if (!found || !same_shape(tensor, found->entry))
             return false;
-        if (strncmp(tensor->name, "head", 4) == 0 && tensor->ndim == 2)
+        if (vit_name_is_head(tensor->name) && tensor->ndim == 2)
             *classes = (int)found->entry->dim[0];
     }
     return true;

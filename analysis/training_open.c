@@ -8,6 +8,7 @@
 #include "model/base/clock.h"
 #include "model/base/communicator.h"
 #include "model/base/status.h"
+#include "model/weights/names.h"
 #include "model/train/distributed.h"
 
 #include <inttypes.h>
@@ -165,7 +166,7 @@ static bool is_frozen(const char *freeze, const char *parameter)
 {
     const size_t length = strcspn(freeze, ",");
     if (strncmp(freeze, "backbone", length) == 0 && length == strlen("backbone"))
-        return strncmp(parameter, "head", strlen("head")) != 0;
+        return !vit_name_is_head(parameter);
     return strncmp(freeze, parameter, length) == 0;
 }
 

@@ -44,6 +44,12 @@ static void test_activations_keep_limits_and_nan(void **state)
         check_each_place((*set)->hswish, (vit_real)NAN, NAN);
         check_each_place((*set)->hswish, (vit_real)INFINITY, INFINITY);
         check_each_place((*set)->hswish, -1000, 0);
+        check_each_place((*set)->relu6, (vit_real)NAN, NAN);
+        check_each_place((*set)->relu6, (vit_real)INFINITY, 6);
+        check_each_place((*set)->relu6, (vit_real)-INFINITY, 0);
+        check_each_place((*set)->hsigmoid, (vit_real)NAN, NAN);
+        check_each_place((*set)->hsigmoid, (vit_real)INFINITY, 1);
+        check_each_place((*set)->hsigmoid, (vit_real)-INFINITY, 0);
     }
 }
 

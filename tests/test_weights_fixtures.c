@@ -135,6 +135,7 @@ static void test_fixtures_generated_weights_equal_the_records(void **state)
     check_model("tests/fixtures/efficientvit_nano_s1.json");
     check_model("tests/fixtures/deit_nano_s1.json");
     check_model("tests/fixtures/swin_nano_s1.json");
+    check_model("tests/fixtures/mobilenetv3_small_100_64_s1.json");
 }
 
 int main(void)

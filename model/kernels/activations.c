@@ -57,3 +57,22 @@ void VIT_KERNEL_NAME(hswish)(vit_real *y, const vit_real *x, int64_t n)
         y[i] = x[i] * (positive > 6 ? 6 : positive) * sixth;
     }
 }
+
+/* NaN stays NaN. */
+void VIT_KERNEL_NAME(relu6)(vit_real *y, const vit_real *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const vit_real positive = 0 > x[i] ? 0 : x[i];
+        y[i] = positive > 6 ? 6 : positive;
+    }
+}
+
+/* NaN stays NaN. */
+void VIT_KERNEL_NAME(hsigmoid)(vit_real *y, const vit_real *x, int64_t n)
+{
+    const vit_real sixth = (vit_real)(1.0 / 6);
+    for (int64_t i = 0; i < n; i++) {
+        const vit_real shifted = x[i] + 3, positive = 0 > shifted ? 0 : shifted;
+        y[i] = (positive > 6 ? 6 : positive) * sixth;
+    }
+}

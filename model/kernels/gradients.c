@@ -86,6 +86,25 @@ void VIT_KERNEL_NAME(hswish_back)(vit_real *dx, const vit_real *x, const vit_rea
     }
 }
 
+/* dx = dy between 0 and 6, else 0. */
+void VIT_KERNEL_NAME(relu6_back)(vit_real *dx, const vit_real *x, const vit_real *dy, int64_t n, int64_t adds)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const vit_real gradient = x[i] > 0 && x[i] < 6 ? dy[i] : 0;
+        dx[i] = adds ? dx[i] + gradient : gradient;
+    }
+}
+
+/* dx = dy / 6 between -3 and 3, else 0. */
+void VIT_KERNEL_NAME(hsigmoid_back)(vit_real *dx, const vit_real *x, const vit_real *dy, int64_t n, int64_t adds)
+{
+    const vit_real sixth = (vit_real)(1.0 / 6);
+    for (int64_t i = 0; i < n; i++) {
+        const vit_real gradient = x[i] > -3 && x[i] < 3 ? dy[i] * sixth : 0;
+        dx[i] = adds ? dx[i] + gradient : gradient;
+    }
+}
+
 /* sums[0] += sum of a, sums[1] += sum of a * (b - about). */
 void VIT_KERNEL_NAME(sum_and_dot)(double *sums, const vit_real *a, const vit_real *b, vit_real about, int64_t n)
 {

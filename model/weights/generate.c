@@ -41,7 +41,8 @@ static const struct {
     {ENDS, "pw2.conv.weight", 0.25}, {ENDS, "proj.1.conv.weight", 0.8},
     {CONTAINS, ".qkvs.", 0.7},       {CONTAINS, ".dws.", 1.5},
     {ENDS, "attn.proj.weight", 0.5}, {ENDS, "mlp.fc2.weight", 0.5},
-    {ENDS, "attn.qkv.weight", 1.5},  {CONTAINS, "", 1.4},
+    {ENDS, "attn.qkv.weight", 1.5},  {BEGINS, "classifier", 0.8},
+    {ENDS, "conv_pwl.weight", 0.7},  {CONTAINS, "", 1.4},
 };
 
 static bool fits(const char *name, enum place place, const char *text)

@@ -90,6 +90,11 @@ bool vit_name_ignored(const char *name)
     return false;
 }
 
+bool vit_name_is_head(const char *name)
+{
+    return strncmp(name, "head", strlen("head")) == 0 || strncmp(name, "classifier", strlen("classifier")) == 0;
+}
+
 const struct vit_naming *vit_naming_detect(const char *const *name, size_t n)
 {
     const struct vit_naming *scheme = schemes;

@@ -22,6 +22,9 @@ const char *vit_name_unwrapped(const char *name);
  */
 bool vit_name_ignored(const char *name);
 
+/* A tensor of the classifier: "head..." of transformers, "classifier..." of convolutional networks. */
+bool vit_name_is_head(const char *name);
+
 /* The scheme of a file with these n names, wrapped or not; never NULL: timm's own where no marker is found. */
 const struct vit_naming *vit_naming_detect(const char *const *name, size_t n);
 

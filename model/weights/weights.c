@@ -163,7 +163,7 @@ static void note_dtype(struct vit_weights_report *report, enum vit_dtype dtype)
 
 static bool is_spared(const struct load *load, const char *name)
 {
-    return load->any_head && strncmp(name, "head", strlen("head")) == 0;
+    return load->any_head && vit_name_is_head(name);
 }
 
 static void pair_tensor(struct load *load, const struct vit_tensor *tensor, struct vit_fit_report *fit)

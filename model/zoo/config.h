@@ -17,6 +17,12 @@ enum vit_norm { VIT_NORM_LAYER, VIT_NORM_BATCH };
 enum vit_act { VIT_ACT_RELU, VIT_ACT_GELU, VIT_ACT_HSWISH, VIT_ACT_SILU };
 enum vit_mixer { VIT_MIXER_CGA, VIT_MIXER_MHSA };
 enum vit_block { VIT_BLOCK_SANDWICH, VIT_BLOCK_SWIN };
+enum vit_network {
+    VIT_NETWORK_MOBILENET_V2,
+    VIT_NETWORK_MOBILENET_V3_LARGE,
+    VIT_NETWORK_MOBILENET_V3_SMALL,
+    VIT_NETWORK_EFFICIENTNET_B0
+};
 
 /* Widths of one block where they are not those of its stage: a pruned block. 0: as the stage has it. */
 struct vit_block_widths {
@@ -36,6 +42,7 @@ struct vit_model_config {
     enum vit_block block;
     enum vit_norm norm;
     enum vit_act act;
+    enum vit_network network; /* mobilenet: its table of blocks */
     int sandwich;
     bool cascade, query_conv, token_interaction, head_split, distilled;
     double mhsa_share;               /* below 0: layers as the block has them */

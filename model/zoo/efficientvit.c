@@ -7,7 +7,6 @@
 #include "model/zoo/group_attention.h"
 #include "model/zoo/model.h"
 
-static const struct vit_attr none;
 static const double norm_eps = 1e-5;
 
 /* x + drop_path(branch) at the end of module NAME. */
@@ -94,36 +93,6 @@ static struct vit_tensor *block(struct vit_graph *g, const struct vit_model_conf
     return x;
 }
 
-/* Nearest multiple of 8, at least 8, and not below 90 % of the value (the MobileNet rule). */
-static int make_divisible(double value)
-{
-    int rounded = (int)(value + 4) / 8 * 8;
-    if (rounded < 8)
-        rounded = 8;
-    return rounded < 0.9 * value ? rounded + 8 : rounded;
-}
-
-/* x * sigmoid(fc2(relu(fc1(mean over positions)))). */
-static struct vit_tensor *squeeze_excite(struct vit_graph *g, const char *name, struct vit_tensor *x)
-{
-    if (!x)
-        return NULL;
-    int64_t batch = x->dim[0], width = x->dim[1];
-    struct vit_conv_shape fc1 = vit_conv_pointwise(make_divisible((double)width / 4)),
-                          fc2 = vit_conv_pointwise((int)width);
-    fc1.bias = fc2.bias = true;
-    struct vit_tensor *y = vit_add_op(g, VIT_OP_reduce_mean, vit_layer_name(g, "%s.mean", name),
-                                      ((struct vit_attr){.axis = 2, .length = 2}), x);
-    y = y ? vit_graph_reshape(g, y, 4, (int64_t[]){batch, width, 1, 1}) : NULL;
-    y = vit_layer_conv(g, vit_layer_name(g, "%s.fc1", name), y, fc1);
-    y = vit_layer_act(g, name, y, VIT_ACT_RELU);
-    y = vit_layer_conv(g, vit_layer_name(g, "%s.fc2", name), y, fc2);
-    y = vit_add_op(g, VIT_OP_sigmoid, vit_layer_name(g, "%s.gate", name), none, y);
-    x = vit_add_op(g, VIT_OP_mul, vit_layer_name(g, "%s.mul", name), none, x, y);
-    vit_graph_tap(g, name, x);
-    return x;
-}
-
 /* Token mix and FFN before (0) or behind (1) the merge to a stage. */
 static struct vit_tensor *around_merge(struct vit_graph *g, const struct vit_model_config *c, struct vit_tensor *x,
                                        int stage, int side)
@@ -149,7 +118,12 @@ static struct vit_tensor *downsample(struct vit_graph *g, const struct vit_model
     x = vit_layer_conv_norm(g, conv2, x, vit_conv_depthwise(3, 2), c->norm);
     vit_graph_tap(g, conv2, x);
     x = vit_layer_act(g, conv2, x, c->act);
-    x = squeeze_excite(g, vit_layer_name(g, "%s.se", merge), x);
+    x = vit_layer_squeeze_excite(g, vit_layer_name(g, "%s.se", merge), x,
+                                 (struct vit_squeeze){.reduce = "fc1",
+                                                      .expand = "fc2",
+                                                      .hidden = x ? vit_layer_divisible((double)x->dim[1] / 4) : 0,
+                                                      .act = VIT_OP_relu,
+                                                      .gate = VIT_OP_sigmoid});
     x = vit_layer_conv_norm(g, vit_layer_name(g, "%s.conv3", merge), x, vit_conv_pointwise(c->embed_dim[stage]),
                             c->norm);
     vit_graph_tap(g, merge, x);

@@ -148,6 +148,34 @@ struct vit_tensor *vit_layer_conv_norm(struct vit_graph *g, const char *name, st
                       ((struct vit_attr){.perm = {0, 3, 1, 2}}), x);
 }
 
+int vit_layer_divisible(double value)
+{
+    int rounded = (int)(value + 4) / 8 * 8;
+    if (rounded < 8)
+        rounded = 8;
+    return rounded < 0.9 * value ? rounded + 8 : rounded;
+}
+
+struct vit_tensor *vit_layer_squeeze_excite(struct vit_graph *g, const char *name, struct vit_tensor *x,
+                                            struct vit_squeeze s)
+{
+    if (!x)
+        return NULL;
+    int64_t batch = x->dim[0], width = x->dim[1];
+    struct vit_conv_shape reduce = vit_conv_pointwise(s.hidden), expand = vit_conv_pointwise(width);
+    reduce.bias = expand.bias = true;
+    struct vit_tensor *y = vit_add_op(g, VIT_OP_reduce_mean, vit_layer_name(g, "%s.mean", name),
+                                      ((struct vit_attr){.axis = 2, .length = 2}), x);
+    y = y ? vit_graph_reshape(g, y, 4, (int64_t[]){batch, width, 1, 1}) : NULL;
+    y = vit_layer_conv(g, vit_layer_name(g, "%s.%s", name, s.reduce), y, reduce);
+    y = vit_add_op(g, s.act, vit_layer_name(g, "%s.act", name), none, y);
+    y = vit_layer_conv(g, vit_layer_name(g, "%s.%s", name, s.expand), y, expand);
+    y = vit_add_op(g, s.gate, vit_layer_name(g, "%s.gate", name), none, y);
+    x = vit_add_op(g, VIT_OP_mul, vit_layer_name(g, "%s.mul", name), none, x, y);
+    vit_graph_tap(g, name, x);
+    return x;
+}
+
 struct vit_tensor *vit_layer_residual(struct vit_graph *g, const char *name, struct vit_tensor *x,
                                       struct vit_tensor *branch)
 {

@@ -84,6 +84,19 @@ static inline struct vit_conv_shape vit_conv_depthwise(int kernel, int stride)
     return (struct vit_conv_shape){.kernel = kernel, .stride = stride, .pad = kernel / 2, .depthwise = true};
 }
 
+/* Nearest multiple of 8, at least 8, and not below 90 % of the value (the rule of MobileNet). */
+int vit_layer_divisible(double value);
+
+struct vit_squeeze {
+    const char *reduce, *expand; /* names of the two 1x1 convolutions, which have biases */
+    int hidden;
+    enum vit_op_kind act, gate;
+};
+
+/* Squeeze-excite: x * gate(expand(act(reduce(mean over positions)))); (B, C, H, W) -> same. A tap of its name. */
+struct vit_tensor *vit_layer_squeeze_excite(struct vit_graph *g, const char *name, struct vit_tensor *x,
+                                            struct vit_squeeze s);
+
 /* x + branch, as the operator NAME. */
 struct vit_tensor *vit_layer_residual(struct vit_graph *g, const char *name, struct vit_tensor *x,
                                       struct vit_tensor *branch);

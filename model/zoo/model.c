@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const struct vit_model_family vit_family_efficientvit, vit_family_deit, vit_family_swin;
+extern const struct vit_model_family vit_family_efficientvit, vit_family_deit, vit_family_swin,
+    vit_family_mobilenet;
 
 const struct vit_model_def vit_models[] = {
 #define VIT_MODEL(model_name, family_name, timm_name, crop, ...) \
@@ -40,11 +41,11 @@ const struct vit_model_def *vit_model_find(const char *name)
 const struct vit_model_family *vit_model_family_find(const char *name)
 {
     static const struct vit_model_family *const family[] = {&vit_family_efficientvit, &vit_family_deit,
-                                                            &vit_family_swin};
+                                                            &vit_family_swin, &vit_family_mobilenet};
     for (size_t i = 0; i < sizeof family / sizeof family[0]; i++)
         if (strcmp(family[i]->name, name) == 0)
             return family[i];
-    vit_fail(VIT_EINVAL, "family \"%s\" is unknown; there are efficientvit, deit, swin", name);
+    vit_fail(VIT_EINVAL, "family \"%s\" is unknown; there are efficientvit, deit, swin, mobilenet", name);
     return NULL;
 }
 

@@ -244,6 +244,18 @@ static struct result hswish(struct vit_op_reference *r, const int64_t *i)
     return (struct result){value, 4 * (fabs(value) + fabs(x) / 2)};
 }
 
+static struct result relu6(struct vit_op_reference *r, const int64_t *i)
+{
+    return (struct result){fmin(fmax(at(r->op->in[0], i), 0), 6), 0};
+}
+
+/* x + 3 is rounded. */
+static struct result hsigmoid(struct vit_op_reference *r, const int64_t *i)
+{
+    double x = at(r->op->in[0], i);
+    return (struct result){fmin(fmax(x + 3, 0), 6) / 6, 1 + fabs(x) / 6};
+}
+
 static struct result silu(struct vit_op_reference *r, const int64_t *i)
 {
     double x = at(r->op->in[0], i), value = x / (1 + exp(-x));

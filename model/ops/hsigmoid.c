@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* hsigmoid.c - y = min(max(x + 3, 0), 6) / 6 (Howard et al. 2019, arXiv 1905.02244); NaN stays NaN.
+ * dL/dx = dL/dy / 6 between -3 and 3, else 0.
+ * x, y: any equal shape.
+ * FLOPs: 4 per element. */
+#include "model/elementwise_back.h"
+#include "model/elementwise.h"
+#include "model/kernel_set.h"
+
+static void forward(const struct vit_step *step)
+{
+    vit_unary_forward(step, vit_kernels()->hsigmoid);
+}
+
+static void cost(const struct vit_op *op, struct vit_cost *c)
+{
+    c->flops = 4 * vit_numel(op->out[0]);
+}
+
+static void backward(const struct vit_step *step)
+{
+    vit_unary_backward(step, step->op->in[0]->data, vit_kernels()->hsigmoid_back);
+}
+
+static void backward_cost(const struct vit_op *op, struct vit_cost *c)
+{
+    c->flops = vit_numel(op->out[0]);
+}
+
+const struct vit_op_def vit_op_hsigmoid = {
+    .name = "hsigmoid",
+    .op_class = VIT_CLASS_ELEMENTWISE,
+    .min_in = 1,
+    .max_in = 1,
+    .infer = vit_op_infer_same,
+    .cost = cost,
+    .backward = (const struct vit_kernel[]){{.name = "vector", .forward = backward}, {0}},
+    .backward_reads = VIT_READS_IN(0),
+    .backward_cost = backward_cost,
+    .cpu = (const struct vit_kernel[]){{.name = "vector", .forward = forward, .stream = vit_unary_stream}, {0}},
+};
