@@ -19,7 +19,7 @@ static void cost(const struct vit_op *op, struct vit_cost *c)
 
 static void backward(const struct vit_step *step)
 {
-    vit_unary_backward(step, step->op->in[0]->data, vit_kernels()->relu6_back);
+    vit_unary_backward(step, vit_kernels()->relu6_back);
 }
 
 static void backward_cost(const struct vit_op *op, struct vit_cost *c)
@@ -34,7 +34,8 @@ const struct vit_op_def vit_op_relu6 = {
     .max_in = 1,
     .infer = vit_op_infer_same,
     .cost = cost,
-    .backward = (const struct vit_kernel[]){{.name = "vector", .forward = backward}, {0}},
+    .backward =
+        (const struct vit_kernel[]){{.name = "vector", .forward = backward, .stream = vit_unary_back_stream}, {0}},
     .backward_reads = VIT_READS_IN(0),
     .backward_cost = backward_cost,
     .cpu = (const struct vit_kernel[]){{.name = "vector", .forward = forward, .stream = vit_unary_stream}, {0}},
