@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const struct vit_model_family vit_family_efficientvit, vit_family_deit, vit_family_swin,
-    vit_family_mobilenet;
+extern const struct vit_model_family vit_family_efficientvit, vit_family_deit, vit_family_swin, vit_family_mobilenet;
 
 const struct vit_model_def vit_models[] = {
 #define VIT_MODEL(model_name, family_name, timm_name, crop, ...) \
