@@ -31,7 +31,7 @@ static int fill(struct vit_instance *instance)
     if (status != VIT_OK)
         return status;
     vit_exec_prepare(&instance->exec);
-    vit_noise_set(instance->graph.noise, options->seed, 0, 0);
+    vit_noise_set(instance->graph.noise, options->seed, 0, (struct vit_noise_places){.first = 0});
     if (instance->graph.targets)
         set_targets(&instance->graph);
     vit_generate_input(options->seed, vit_numel(instance->graph.input), instance->graph.input->data);

@@ -4,6 +4,7 @@
 #include "model/base/status.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,10 +151,12 @@ char *vit_training_settings_text(const struct vit_options *options, const char *
     FILE *file = open_memstream(&text, &size);
     if (!file)
         return NULL;
-    fprintf(file, "model=%s\nranks=%d\n", model, ranks);
+    fprintf(file, "model=%s\n", model);
     for (size_t i = 0; i < sizeof deciding / sizeof deciding[0]; i++) {
         char value[VIT_OPTION_TEXT];
         vit_options_text(value, options, deciding[i]);
+        if (strcmp(deciding[i], "batch") == 0) /* of all ranks: how many share it does not matter */
+            snprintf(value, sizeof value, "%" PRId64, (int64_t)options->batch * ranks);
         fprintf(file, "%s=%s\n", deciding[i], value);
     }
     return fclose(file) == 0 ? text : NULL;

@@ -28,7 +28,8 @@ struct vit_training_settings {
 int vit_training_settings_read(struct vit_training_settings *settings, const struct vit_options *options,
                                const struct vit_model_def *model, int classes);
 
-/* One line "NAME=VALUE" per option that decides what is learned; the caller frees it. NULL: memory ran out. */
+/* One line "NAME=VALUE" per option that decides what is learned, batch for all ranks together; the caller frees it.
+ * NULL: memory ran out. */
 char *vit_training_settings_text(const struct vit_options *options, const char *model, int ranks);
 
 /* VIT_EINVAL names the first option in which the texts differ: of the run in `folder`, and of this one. */

@@ -24,19 +24,24 @@ static uint64_t read_pieces(const vit_real *piece)
     return number;
 }
 
-void vit_noise_set(struct vit_tensor *noise, uint64_t seed, uint64_t step, uint64_t first_image)
+void vit_noise_set(struct vit_tensor *noise, uint64_t seed, uint64_t step, struct vit_noise_places places)
 {
     if (!noise)
         return;
     write_pieces(noise->data, seed);
     write_pieces(noise->data + PIECES, step);
-    write_pieces(noise->data + 2 * PIECES, first_image);
+    write_pieces(noise->data + 2 * PIECES, places.first);
+    write_pieces(noise->data + 3 * PIECES, places.half);
+    write_pieces(noise->data + 4 * PIECES, places.skip);
 }
 
 struct vit_rng vit_noise_at(const struct vit_tensor *noise, int64_t stream, int64_t image)
 {
     const uint64_t seed = read_pieces(noise->data), step = read_pieces(noise->data + PIECES);
+    const struct vit_noise_places places = {.first = read_pieces(noise->data + 2 * PIECES),
+                                            .half = read_pieces(noise->data + 3 * PIECES),
+                                            .skip = read_pieces(noise->data + 4 * PIECES)};
+    const uint64_t place = places.first + (uint64_t)image + ((uint64_t)image >= places.half ? places.skip : 0);
     struct vit_rng of_step = vit_rng_at(seed, VIT_RNG_NOISE, step);
-    return vit_rng_at(vit_rng_next(&of_step), (uint64_t)stream,
-                      read_pieces(noise->data + 2 * PIECES) + (uint64_t)image);
+    return vit_rng_at(vit_rng_next(&of_step), (uint64_t)stream, place);
 }

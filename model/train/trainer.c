@@ -124,14 +124,22 @@ static void add_to_sum(const struct vit_trainer *t)
         t->sum[i] = t->batches == 0 ? gradient[i] : t->sum[i] + gradient[i];
 }
 
+/* Of this rank's images in the step, as the loader shares them out. */
+static struct vit_noise_places places_of(const struct vit_trainer *t)
+{
+    const int64_t ranks = vit_communicator_ranks(t->options.comm), rank = vit_communicator_rank(t->options.comm);
+    const int64_t batch = t->graph.batch, half = batch / 2;
+    return (struct vit_noise_places){.first = (uint64_t)(t->batches * ranks * batch + rank * half),
+                                     .half = (uint64_t)half,
+                                     .skip = (uint64_t)((ranks - 1) * batch - 2 * rank * half)};
+}
+
 int vit_trainer_learn(struct vit_trainer *t, const struct vit_loader_batch *batch)
 {
     assert(vit_trainer_wants_more(t) && batch->count == t->graph.batch);
     memcpy(t->graph.input->data, batch->images, vit_nbytes(t->graph.input));
     memcpy(t->graph.targets->data, batch->targets, vit_nbytes(t->graph.targets));
-    const int ranks = vit_communicator_ranks(t->options.comm), rank = vit_communicator_rank(t->options.comm);
-    vit_noise_set(t->graph.noise, t->options.seed, (uint64_t)vit_trainer_steps(t),
-                  (uint64_t)((t->batches * ranks + rank) * t->graph.batch));
+    vit_noise_set(t->graph.noise, t->options.seed, (uint64_t)vit_trainer_steps(t), places_of(t));
     if (t->graph.teacher)
         ask_teacher(t, batch);
     vit_exec_run(&t->exec);

@@ -55,21 +55,29 @@ static void read_back(const char *name, char *text)
     fclose(file);
 }
 
-void program_start(struct program_run *run, const char *arguments, ...)
+const char *program_binary(void)
 {
-    char binary[4096], line[8192], command[16384];
-    ssize_t length = readlink("/proc/self/exe", binary, sizeof binary - 1);
+    static char binary[4096];
+    ssize_t length = readlink("/proc/self/exe", binary, sizeof binary - sizeof "vitscope");
     assert_true(length > 0);
     binary[length] = '\0';
     for (int level = 0; level < 2; level++)
         *strrchr(binary, '/') = '\0'; /* .../tests/test_x: the program is beside tests/ */
+    return strcat(binary, "/vitscope");
+}
+
+const char *program_launcher = "";
+
+void program_start(struct program_run *run, const char *arguments, ...)
+{
+    char line[8192], command[16384];
     va_list list;
     va_start(list, arguments);
     vsnprintf(line, sizeof line, arguments, list);
     va_end(list);
     /* What the arguments redirect themselves comes after, and wins. */
-    snprintf(command, sizeof command, "'%s/vitscope' >'%s' 2>'%s' </dev/null %s", binary, program_path("stdout"),
-             program_path("stderr"), line);
+    snprintf(command, sizeof command, "%s '%s' >'%s' 2>'%s' </dev/null %s", program_launcher, program_binary(),
+             program_path("stdout"), program_path("stderr"), line);
     int status = system(command);
     assert_true(status != -1);
     run->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);

@@ -16,6 +16,12 @@ extern char program_folder[128];
 int program_make_folder(void **state);
 int program_remove_folder(void **state);
 
+/* Put before the program, which begins with "mpirun" for one; "" to begin with. */
+extern const char *program_launcher;
+
+/* Path of the program; valid to the end. */
+const char *program_binary(void);
+
 /* Runs `vitscope ARGUMENTS`; a shell splits the arguments, which may redirect. printf. */
 void program_start(struct program_run *run, const char *arguments, ...) __attribute__((format(printf, 2, 3)));
 
