@@ -423,16 +423,16 @@ static void test_noise_is_of_the_image_and_the_step(void **state)
     open_training(&whole, spec, 4, 2);
     open_training(&half, spec, 2, 1);
     const int64_t classes = whole.graph.logits->dim[1], image = vit_numel(whole.graph.input) / 4;
-    vit_noise_set(whole.graph.noise, 7, 3, 0);
+    vit_noise_set(whole.graph.noise, 7, 3, (struct vit_noise_places){0});
     vit_exec_run(&whole.exec);
     for (int part = 0; part < 2; part++) {
         memcpy(half.graph.input->data, whole.graph.input->data + 2 * part * image, vit_nbytes(half.graph.input));
-        vit_noise_set(half.graph.noise, 7, 3, (uint64_t)(2 * part));
+        vit_noise_set(half.graph.noise, 7, 3, (struct vit_noise_places){.first = (uint64_t)(2 * part)});
         vit_exec_run(&half.exec);
         assert_memory_equal(half.graph.logits->data, whole.graph.logits->data + 2 * part * classes,
                             vit_nbytes(half.graph.logits));
     }
-    vit_noise_set(half.graph.noise, 7, 4, 2);
+    vit_noise_set(half.graph.noise, 7, 4, (struct vit_noise_places){.first = 2});
     vit_exec_run(&half.exec);
     assert_memory_not_equal(half.graph.logits->data, whole.graph.logits->data + 2 * classes,
                             vit_nbytes(half.graph.logits));
@@ -447,7 +447,7 @@ static void test_dropped_shares_are_the_rates(void **state)
     enum { N = 20000 };
     vit_real pieces[VIT_NOISE_PIECES];
     struct vit_tensor noise = {.ndim = 1, .dim = {VIT_NOISE_PIECES}, .data = pieces};
-    vit_noise_set(&noise, UINT64_MAX, 1ULL << 40, 12345678901ULL);
+    vit_noise_set(&noise, UINT64_MAX, 1ULL << 40, (struct vit_noise_places){.first = 12345678901ULL});
     int below = 0;
     for (int image = 0; image < N; image++) {
         struct vit_rng rng = vit_noise_at(&noise, 3, image);
