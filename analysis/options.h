@@ -26,6 +26,7 @@ struct vit_options {
         *sheet;
     bool strict, stats;
     bool synthetic, train, help;
+    bool quiet; /* of a training that is a part of other work: nothing on stdout; no option of the command line */
     bool given[VIT_MAX_OPTIONS]; /* by row of the table: set by the command line, or by vit_options_default */
     struct vit_shard shard;
     const char *argument[VIT_MAX_ARGUMENTS]; /* what is no option, in order */

@@ -96,7 +96,7 @@ int vit_training_log_open(struct vit_training *t)
     if (status == VIT_OK && t->step)
         status = read_sums(t, t->metrics_path);
     t->sums.broken = t->broken_before;
-    if (status == VIT_OK && !vit_output_is_table(t->options))
+    if (status == VIT_OK && !t->options->quiet && !vit_output_is_table(t->options))
         status = vit_output_open(&t->rows, t->options, &epoch_schema, NULL);
     return status;
 }
@@ -251,7 +251,7 @@ void vit_training_tell_begin(const struct vit_training *t)
 {
     const struct vit_options *o = t->options;
     const struct vit_training_settings *s = &t->settings;
-    if (!is_writer(t) || !vit_output_is_table(o))
+    if (!is_writer(t) || o->quiet || !vit_output_is_table(o))
         return;
     printf("%s: %.2f M parameters, %d x %d, %d classes; %" PRId64 " images of %s", s->model.name,
            (double)vit_graph_parameters((struct vit_graph *)&t->trainer.graph) / 1e6, s->preprocess.size,
@@ -274,7 +274,7 @@ void vit_training_tell_begin(const struct vit_training *t)
 
 void vit_training_tell_end(const struct vit_training *t, const char *reason)
 {
-    if (!is_writer(t) || !vit_output_is_table(t->options))
+    if (!is_writer(t) || t->options->quiet || !vit_output_is_table(t->options))
         return;
     if (t->best >= 0)
         printf("\nbest: %.2f %% top-1 after epoch %" PRId64 " (best.safetensors)\n", t->best, t->best_epoch);
