@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/* Pruned networks: a narrower network computes what the masked one does, tells its own widths, and keeps one of
+ * everything. */
+#include "analysis/channel_removal.h"
+#include "analysis/instance.h"
+#include "analysis/prune_units.h"
+#include "model/base/rng.h"
+#include "model/zoo/block_layout.h"
+#include "tests/support/program.h"
+#include "tests/support/test.h"
+
+#include <stdlib.h>
+
+enum { BATCH = 2, LARGEST = 1 << 20 };
+
+static void open_net(struct vit_instance *net, const struct vit_model_def *model)
+{
+    const struct vit_instance_options options = {.model = {.batch = BATCH}, .seed = 1};
+    assert_ok(vit_instance_open_model(net, model, &options));
+}
+
+/* The whole network with a random ranking, and what its first units take away. */
+struct removal {
+    struct vit_model_choice choice;
+    struct vit_instance whole, narrow;
+    struct vit_model_def model; /* of narrow */
+    struct vit_channel_groups groups;
+    struct vit_prune_units units;
+    bool *removed;
+};
+
+static void open_removal(struct removal *r, const char *model, unsigned kinds)
+{
+    struct vit_rng rng = vit_rng_at(3, VIT_RNG_STUDY, kinds);
+    assert_ok(vit_model_choose(&r->choice, model));
+    open_net(&r->whole, &r->choice.model);
+    assert_ok(vit_channel_groups_find(&r->groups, &r->whole.graph));
+    double *score = calloc((size_t)r->groups.n, sizeof *score);
+    r->removed = calloc((size_t)r->groups.n, sizeof *r->removed);
+    assert_true(score && r->removed);
+    for (int i = 0; i < r->groups.n; i++)
+        score[i] = vit_rng_uniform(&rng);
+    assert_ok(vit_prune_units_open(&r->units, &r->groups, score, kinds));
+    vit_prune_units_sort(&r->units);
+    free(score);
+}
+
+static void remove_units(struct removal *r, int n)
+{
+    vit_prune_units_mark(&r->units, n, &r->groups, r->removed);
+    r->model = r->choice.model;
+    assert_ok(vit_channel_removal_config(&r->model.config, &r->choice.model, &r->groups, r->removed));
+    open_net(&r->narrow, &r->model);
+    assert_ok(vit_channel_removal_weights(&r->narrow.graph, &r->whole.graph, &r->groups, r->removed));
+    vit_exec_prepare(&r->narrow.exec);
+}
+
+static void close_removal(struct removal *r)
+{
+    vit_instance_close(&r->narrow);
+    vit_instance_close(&r->whole);
+    vit_prune_units_close(&r->units);
+    vit_channel_groups_close(&r->groups);
+    free(r->removed);
+}
+
+static void mask_removed(struct removal *r)
+{
+    vit_real *kept = calloc(LARGEST, sizeof *kept);
+    assert_non_null(kept);
+    for (int i = 0; i < r->groups.n; i++)
+        if (r->removed[i]) {
+            assert_true(vit_channel_group_elements(&r->groups, i) <= LARGEST);
+            vit_channel_group_mask(&r->groups, i, kept);
+        }
+    free(kept);
+    vit_exec_prepare(&r->whole.exec);
+}
+
+/* Largest difference of logits, by the largest logit. */
+static double difference(struct removal *r)
+{
+    vit_exec_run(&r->whole.exec);
+    vit_exec_run(&r->narrow.exec);
+    double most = 0, largest = 0;
+    for (int64_t i = 0; i < vit_numel(r->whole.graph.logits); i++) {
+        const double a = (double)r->whole.graph.logits->data[i], b = (double)r->narrow.graph.logits->data[i];
+        assert_true(isfinite(a) && isfinite(b));
+        most = fmax(most, fabs(a - b));
+        largest = fmax(largest, fabs(a));
+    }
+    return most / largest;
+}
+
+#define KIND(kind) (1U << VIT_GROUP_##kind)
+
+static const struct {
+    const char *model;
+    unsigned kinds;
+} cases[] = {
+    {"deit_nano", KIND(QK)},
+    {"deit_nano", KIND(V)},
+    {"deit_nano", KIND(FFN)},
+    {"deit_nano", KIND(HEAD)},
+    {"deit_nano", KIND(QK) | KIND(V) | KIND(FFN) | KIND(HEAD)},
+    {"swin_nano", KIND(QK)},
+    {"swin_nano", KIND(V)},
+    {"swin_nano", KIND(FFN)},
+    {"swin_nano", KIND(HEAD)},
+    {"swin_nano", KIND(QK) | KIND(V) | KIND(FFN) | KIND(HEAD)},
+    {"swin_nano[head_split=on]", KIND(QK) | KIND(V) | KIND(FFN)},
+    {"deit_nano[layers=AAFF norm=bn ffn_dim.1=20]", KIND(QK) | KIND(V) | KIND(FFN) | KIND(HEAD)},
+    {"efficientvit_nano", KIND(QK)},
+    {"efficientvit_nano", KIND(FFN)},
+    {"efficientvit_nano", KIND(QK) | KIND(FFN)},
+    {"efficientvit_nano[query_conv=off cascade=off]", KIND(QK) | KIND(V) | KIND(FFN)},
+    {"efficientvit_nano[mixer=mhsa sandwich=2]", KIND(QK) | KIND(V) | KIND(FFN)},
+};
+
+/* Sums over fewer terms round otherwise: logits of about 1 in float, through a few layers. */
+static const double rounding = sizeof(vit_real) == sizeof(double) ? 1e-12 : 2e-5;
+
+static void test_narrower_is_masked(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct removal r;
+        open_removal(&r, cases[i].model, cases[i].kinds);
+        for (int k = 0; k < VIT_N_GROUP_KINDS; k++)
+            if (cases[i].kinds & 1U << k)
+                assert_ok(vit_channel_kind_removable(&r.choice.model, (enum vit_group_kind)k));
+        remove_units(&r, 2 * r.units.n / 5);
+        assert_true(vit_graph_parameters(&r.narrow.graph) < vit_graph_parameters(&r.whole.graph));
+        assert_true(difference(&r) > 1e-3); /* what goes counts */
+        mask_removed(&r);
+        const double stray = difference(&r);
+        if (!(stray <= rounding))
+            fail_msg("%s, kinds %#x: logits stray by %g", cases[i].model, cases[i].kinds, stray);
+        close_removal(&r);
+    }
+}
+
+/* All units together leave one of everything. */
+static void test_one_is_kept(void **state)
+{
+    (void)state;
+    struct removal r;
+    open_removal(&r, "swin_nano", KIND(QK) | KIND(V) | KIND(FFN) | KIND(HEAD) | KIND(EMBED));
+    remove_units(&r, r.units.n);
+    for (int b = 0; b < 4; b++) {
+        const struct vit_block_place place = {.stage = b / 2, .block = b, .width = 1};
+        const struct vit_head_widths w = vit_layout_heads(&r.model.config, place);
+        assert_true(w.heads == 1 && w.v == 1 && w.qk == 1);
+        assert_true(vit_layout_hidden(&r.model.config, place, 0) == 1);
+    }
+    assert_true(r.model.config.embed_dim[0] == 1 && r.model.config.embed_dim[1] == 1);
+    assert_true(isfinite(difference(&r)));
+    close_removal(&r);
+}
+
+/* Norms do not see embedding channels that are gone: a channel that is everywhere the mean of the others' is one that
+ * they do not miss. Here all channels of a stage have the same twin, one of each pair goes. */
+static void test_twins_of_an_embedding_are_not_missed(void **state)
+{
+    (void)state;
+    struct removal r;
+    open_removal(&r, "swin_nano", KIND(EMBED));
+    memset(r.removed, false, (size_t)r.groups.n * sizeof *r.removed);
+    for (int i = 0; i < r.groups.n; i++) { /* channel 2 k + 1 becomes a copy of 2 k for those that write and read it */
+        const struct vit_channel_group *g = &r.groups.group[i], *twin = g - 1;
+        if (g->kind != VIT_GROUP_EMBED || g->channel % 2 == 0)
+            continue;
+        r.removed[i] = true;
+        for (int s = 0; s < g->n; s++) {
+            const struct vit_channel_slice *to = &r.groups.slice[g->first + s],
+                                           *from = &r.groups.slice[twin->first + s];
+            const struct vit_slice_walk w = vit_slice_walk(to), v = vit_slice_walk(from);
+            assert_true(to->weight == from->weight && to->axis == from->axis);
+            const bool reads = to->axis == to->weight->ndim - 1 && to->weight->ndim == 2;
+            for (int64_t k = 0; k < w.outer * w.run; k++) {
+                vit_real *a = to->weight->data + w.offset + k / w.run * w.step + k % w.run;
+                vit_real *b = from->weight->data + v.offset + k / v.run * v.step + k % v.run;
+                *a = reads ? 0 : *b; /* all is read from one of the two */
+            }
+        }
+    }
+    r.model = r.choice.model;
+    assert_ok(vit_channel_removal_config(&r.model.config, &r.choice.model, &r.groups, r.removed));
+    assert_true(r.model.config.embed_dim[0] == 12 && r.model.config.embed_dim[1] == 24);
+    open_net(&r.narrow, &r.model);
+    assert_ok(vit_channel_removal_weights(&r.narrow.graph, &r.whole.graph, &r.groups, r.removed));
+    vit_exec_prepare(&r.whole.exec);
+    vit_exec_prepare(&r.narrow.exec);
+    assert_true(difference(&r) <= rounding);
+    close_removal(&r);
+}
+
+static void test_saved_networks_tell_their_widths(void **state)
+{
+    (void)state;
+    struct removal r;
+    struct vit_instance again;
+    const char *path = program_path("narrow.safetensors");
+    open_removal(&r, "efficientvit_nano", KIND(QK) | KIND(FFN));
+    remove_units(&r, r.units.n / 2);
+    assert_ok(vit_weights_save(&r.narrow.graph, path, NULL));
+    assert_ok(vit_instance_open(&again, path, &(struct vit_instance_options){.model = {.batch = BATCH}, .seed = 1}));
+    vit_exec_run(&r.narrow.exec);
+    vit_exec_run(&again.exec);
+    assert_memory_equal(again.graph.logits->data, r.narrow.graph.logits->data, vit_nbytes(again.graph.logits));
+    vit_instance_close(&again);
+    close_removal(&r);
+}
+
+static void test_what_cannot_go_is_told(void **state)
+{
+    (void)state;
+    struct removal r;
+    assert_fails(vit_channel_kind_removable(vit_model_find("efficientvit_nano"), VIT_GROUP_V), VIT_ENOTSUP, "cascade");
+    assert_fails(vit_channel_kind_removable(vit_model_find("efficientvit_nano"), VIT_GROUP_HEAD), VIT_ENOTSUP,
+                 "layers of their own");
+    open_removal(&r, "deit_nano", KIND(QK));
+    struct vit_model_config config = r.choice.model.config;
+    r.removed[0] = true; /* of one head alone */
+    assert_fails(vit_channel_removal_config(&config, &r.choice.model, &r.groups, r.removed), VIT_EINVAL,
+                 "one head would lose 1 qk channels, another 0");
+    for (int i = 0; i < r.groups.n; i++)
+        r.removed[i] = r.groups.group[i].kind == VIT_GROUP_FFN;
+    assert_fails(vit_channel_removal_config(&config, &r.choice.model, &r.groups, r.removed), VIT_EINVAL,
+                 "nothing would be left");
+    assert_memory_equal(&config, &r.choice.model.config, sizeof config);
+    remove_units(&r, 0);
+    assert_true(difference(&r) == 0);
+    close_removal(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_narrower_is_masked),
+        cmocka_unit_test(test_one_is_kept),
+        cmocka_unit_test(test_twins_of_an_embedding_are_not_missed),
+        cmocka_unit_test(test_saved_networks_tell_their_widths),
+        cmocka_unit_test(test_what_cannot_go_is_told),
+    };
+    return cmocka_run_group_tests_name("analysis_prune", tests, program_make_folder, program_remove_folder);
+}
