@@ -23,6 +23,8 @@ static const struct vit_option_def table[] = {
     {"threads", "N", "threads (default 1; machine, reproduce: all); results are the same bit for bit", INTEGER,
      AT(threads), 1, 1024},
     {"img", "N", "side of the input in pixels (default: the model's, 224)", INTEGER, AT(img), 1, 4096},
+    {"sizes", "LIST", "sides of the input in pixels of a study that compares them: \"224,384,512\"", TEXT, AT(sizes), 0,
+     0},
     {"classes", "N", "classes of the head (default: the model's, 1000)", INTEGER, AT(classes), 1, 1000000},
     {"graph", "NAME", "eager (as PyTorch runs it, default) or folded (batch norm in the weights)", TEXT, AT(graph), 0,
      0},

@@ -17,7 +17,7 @@ struct vit_options {
     const char *graph, *kernel, *isa;
     const char *traffic, *cache, *counters;
     const char *image, *data, *weights, *labels, *out, *format, *protocol, *probes;
-    const char *recompute, *budget;
+    const char *recompute, *budget, *sizes;
     /* Of training. */
     int epochs, accumulate, repeats, workers, max_steps, checkpoint_every, warmup_epochs, cooldown_epochs;
     double weight_decay, momentum, warmup_lr, min_lr, smoothing, mixup, cutmix, crop, ema, alpha, tau;

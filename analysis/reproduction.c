@@ -96,8 +96,8 @@ static void describe_settings(char *text, size_t size, const struct vit_options 
                  o->batch, o->threads, o->img, (unsigned long long)o->seed, vit_kernels()->isa, VIT_REAL_NAME);
     const struct {
         const char *name, *value;
-    } texts[] = {{"kernel", o->kernel},     {"data", o->data}, {"weights", o->weights},
-                 {"protocol", o->protocol}, {"set", o->set},   {"recipe", o->recipe}};
+    } texts[] = {{"kernel", o->kernel}, {"data", o->data},     {"weights", o->weights}, {"protocol", o->protocol},
+                 {"set", o->set},       {"recipe", o->recipe}, {"traffic", o->traffic}, {"cache", o->cache}};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0] && used < (int)size; i++)
         if (texts[i].value)
             used += snprintf(text + used, size - (size_t)used, ", %s %s", texts[i].name, texts[i].value);
