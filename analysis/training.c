@@ -51,7 +51,7 @@ static void show_progress(struct vit_training *t, double loss, double lr, double
 
 static int one_step(struct vit_training *t)
 {
-    const int64_t begin = vit_clock_ns();
+    const int64_t begin = vit_clock_ns(), talked_ns = t->comm ? t->comm->ns : 0, sent = t->comm ? t->comm->bytes : 0;
     const double lr = vit_schedule_lr(&t->settings.schedule, t->epoch, t->step);
     struct vit_loader_batch batch = {.broken = 0};
     struct vit_trainer_update update;
@@ -71,6 +71,12 @@ static int one_step(struct vit_training *t)
     t->sums.loss += update.loss;
     t->sums.time_s += time_s;
     t->sums.waited_s += waited_s;
+    if (t->comm) {
+        t->ranks.time_s += time_s;
+        t->ranks.talked_s += (double)(t->comm->ns - talked_ns) / 1e9;
+        t->ranks.sent += t->comm->bytes - sent;
+        t->ranks.steps++;
+    }
     t->loader_broken = batch.broken;
     t->sums.broken = t->broken_before + batch.broken;
     show_progress(t, update.loss, lr, time_s);
@@ -86,6 +92,9 @@ static int judge(struct vit_training *t, double *loss, double *top1, double *top
     vit_exec_prepare(&t->judge.exec);
     if (status == VIT_OK)
         status = vit_evaluate(&t->evaluation, &t->judge.exec, t->val_loader);
+    status = vit_communicator_agree(t->comm, status);
+    if (status == VIT_OK)
+        vit_evaluation_sum(&t->evaluation, t->comm);
     const double images = (double)t->evaluation.images;
     if (status == VIT_OK && t->evaluation.images == 0)
         return vit_fail(VIT_EIO, "--val %s: none of its images can be read", t->options->val);

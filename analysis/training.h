@@ -21,6 +21,13 @@ struct vit_training_epoch {
     int64_t broken;  /* images that could not be read */
 };
 
+/* Of this process, where it is one of several ranks. */
+struct vit_training_ranks {
+    int64_t steps, sent; /* bytes to others */
+    double time_s;       /* of the steps */
+    double talked_s;     /* of that, in communication, waiting for slower ranks included */
+};
+
 /* Must not be moved while open. */
 struct vit_training {
     struct vit_options complete;
@@ -47,6 +54,7 @@ struct vit_training {
     int64_t steps;       /* of an epoch */
     int64_t first_step;  /* of this process, counted over all epochs */
     struct vit_training_epoch sums;
+    struct vit_training_ranks ranks;
     int64_t broken_before, loader_broken; /* broken images of the epoch: those before this process, or minus those of
                                              epochs before; those that the loader has counted */
     int told_broken;                      /* messages about broken images that were printed */

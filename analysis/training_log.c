@@ -224,6 +224,11 @@ static void add_state(struct vit_json *json, const struct vit_training *t, const
     }
     vit_json_integer(json, "parameters", vit_graph_parameters((struct vit_graph *)&t->trainer.graph));
     vit_json_integer(json, "train_images", t->data.count);
+    vit_json_integer(json, "ranks", vit_communicator_ranks(t->comm));
+    if (t->ranks.steps > 0) {
+        vit_json_number(json, "communication_pct", 100 * t->ranks.talked_s / t->ranks.time_s);
+        vit_json_number(json, "sent_bytes_per_step", (double)t->ranks.sent / (double)t->ranks.steps);
+    }
     vit_json_integer(json, "activation_arena_bytes", (int64_t)t->trainer.plan.space_bytes[VIT_SPACE_ACTIVATION]);
 }
 
@@ -272,12 +277,26 @@ void vit_training_tell_begin(const struct vit_training *t)
     fflush(stdout);
 }
 
+/* What sharing the steps cost. The share without communication bounds the efficiency: images/s of N ranks over N times
+ * those of one with the same batch. */
+static void tell_ranks(const struct vit_training *t)
+{
+    const struct vit_training_ranks *r = &t->ranks;
+    if (r->steps == 0)
+        return;
+    printf("%d ranks: %.1f images/s; rank 0 spent %.1f %% of its steps on communication, waiting for others included, "
+           "and sent %.1f MB a step: efficiency at most %.2f\n",
+           t->comm->ranks, images_of_step(t) * (double)r->steps / r->time_s, 100 * r->talked_s / r->time_s,
+           (double)r->sent / (double)r->steps / 1e6, 1 - r->talked_s / r->time_s);
+}
+
 void vit_training_tell_end(const struct vit_training *t, const char *reason)
 {
     if (!is_writer(t) || t->options->quiet || !vit_output_is_table(t->options))
         return;
     if (t->best >= 0)
         printf("\nbest: %.2f %% top-1 after epoch %" PRId64 " (best.safetensors)\n", t->best, t->best_epoch);
+    tell_ranks(t);
     if (!reason)
         printf("finished in %s: final.safetensors, metrics.csv, epochs.csv, run.json%s\n", t->folder,
                vit_plot_available() ? ", learning_curves.png, .svg" : "");

@@ -91,7 +91,7 @@ static int open_loaders(struct vit_training *t)
     o.augment = NULL;
     o.mix = NULL;
     o.shuffle = o.drop_last = false;
-    o.repeats = o.rank = o.ranks = 0;
+    o.repeats = 0;
     o.batch = JUDGE_BATCH;
     return vit_loader_open(&t->val_loader, &t->val, &o);
 }
@@ -250,7 +250,7 @@ static int open_network(struct vit_training *t)
         status = load_start(t);
     if (status == VIT_OK)
         status = freeze(t);
-    return status == VIT_OK && is_first(t) ? open_judge(t) : status;
+    return status == VIT_OK ? open_judge(t) : status;
 }
 
 int vit_training_open(struct vit_training *t, const struct vit_options *options, const char *command)

@@ -98,6 +98,38 @@ static void test_ranks_drop_the_same_branches(void **state)
     compare("deit", "deits", 8, tolerance);
 }
 
+/* The numbers of epochs.csv that ranks count together: 245 images, whose last part leaves ranks unequal shares. */
+static void test_ranks_share_the_evaluation(void **state)
+{
+    (void)state;
+    need_mpi();
+    static const char deit[] = "train deit_nano --img 32 --set patch=8 --data synthetic:34:1 --val synthetic:245:2 "
+                               "--mixup 0 --cutmix 0 --ema 0.5 --threads 1 --epochs 2";
+    static const char *const column[] = {"val_loss", "top1_pct", "top5_pct", "ema_val_loss", "ema_top1_pct"};
+    char path[2][256];
+    struct vit_csv *csv[2];
+    LEARN("", "%s --batch 8 --out %s/judge", deit, program_folder);
+    LEARN(mpirun, "%s --batch 4 --out %s/judges", deit, program_folder);
+    assert_non_null(strstr(run.output, "2 ranks: "));
+    for (int i = 0; i < 2; i++) {
+        snprintf(path[i], sizeof path[i], "%s/judge%s/epochs.csv", program_folder, i ? "s" : "");
+        assert_ok(vit_csv_open(&csv[i], path[i]));
+        assert_int_equal(vit_csv_rows(csv[i]), 2);
+    }
+    for (int i = 0; i < 5; i++)
+        for (int row = 0; row < 2; row++) {
+            struct vit_cell one, two;
+            int at;
+            assert_ok(vit_csv_find(csv[0], column[i], &at));
+            assert_ok(vit_csv_real(csv[0], row, at, &one));
+            assert_ok(vit_csv_real(csv[1], row, at, &two));
+            assert_true(one.present && two.present);
+            assert_close(two.r, one.r, strstr(column[i], "loss") ? tolerance : 0); /* counts are the same */
+        }
+    vit_csv_close(csv[0]);
+    vit_csv_close(csv[1]);
+}
+
 static void test_only_rank_0_prints_and_writes(void **state)
 {
     (void)state;
@@ -159,6 +191,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_two_ranks_learn_what_one_does),
         cmocka_unit_test(test_ranks_drop_the_same_branches),
+        cmocka_unit_test(test_ranks_share_the_evaluation),
         cmocka_unit_test(test_only_rank_0_prints_and_writes),
         cmocka_unit_test(test_a_rank_that_dies_leaves_a_good_checkpoint),
         cmocka_unit_test(test_ranks_that_cannot_be_joined_fail),

@@ -78,6 +78,30 @@ int vit_evaluate(struct vit_evaluation *e, struct vit_exec *exec, struct vit_loa
     return status;
 }
 
+/* Counts are exact as doubles: below 2^53. */
+static void sum_counts(struct vit_communicator *comm, int64_t *count, int64_t n)
+{
+    enum { PART = 256 };
+    double part[PART];
+    for (int64_t at = 0; at < n; at += PART) {
+        const int64_t m = n - at < PART ? n - at : PART;
+        for (int64_t i = 0; i < m; i++)
+            part[i] = (double)count[at + i];
+        vit_communicator_sum(comm, part, m);
+        for (int64_t i = 0; i < m; i++)
+            count[at + i] = (int64_t)part[i];
+    }
+}
+
+void vit_evaluation_sum(struct vit_evaluation *e, struct vit_communicator *comm)
+{
+    int64_t *const count[] = {&e->images, &e->broken, &e->first, &e->five};
+    for (int i = 0; i < 4; i++)
+        sum_counts(comm, count[i], 1);
+    sum_counts(comm, e->confusion, (int64_t)e->classes * e->classes);
+    vit_communicator_sum(comm, &e->loss, 1);
+}
+
 static const struct vit_tensor *find(const struct vit_graph *graph, const char *name, int near)
 {
     for (int i = 0; i < graph->n_tensor; i++) {

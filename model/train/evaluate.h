@@ -2,6 +2,7 @@
 /* evaluate.h - what a network answers on labelled images. */
 #pragma once
 
+#include "model/base/communicator.h"
 #include "model/data/loader.h"
 #include "model/exec.h"
 
@@ -22,6 +23,9 @@ void vit_evaluation_close(struct vit_evaluation *evaluation);
 
 /* Counts anew, over epoch 0 of a loader that keeps the order. exec: a forward with the loader's batch; prepared. */
 int vit_evaluate(struct vit_evaluation *evaluation, struct vit_exec *exec, struct vit_loader *loader);
+
+/* Adds up the counts of ranks that each evaluated a part; alone, nothing changes. */
+void vit_evaluation_sum(struct vit_evaluation *evaluation, struct vit_communicator *comm);
 
 /* Parameters and buffers of `from` into the tensors of the same names of `to`, which has no others; both have memory.
  * VIT_EINVAL names a tensor that `from` lacks. */
