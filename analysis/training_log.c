@@ -174,7 +174,7 @@ int vit_training_log_epoch(struct vit_training *t, const struct vit_training_sco
         int status = vit_sink_write(&t->rows, row);
         if (status != VIT_OK)
             return status;
-    } else {
+    } else if (!t->options->quiet) {
         tell_epoch(t, s);
     }
     return vit_csv_log_write(&t->epochs, row);

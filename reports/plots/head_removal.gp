@@ -41,16 +41,18 @@ do for [b = 1:n_block] {
     if (b > 1) { set arrow 400 + b from start[b] - 0.5,graph 0 to start[b] - 0.5,graph 1 nohead linecolor rgb "#D0D0D0" back }
 }
 set xrange [0.3:total + 0.7]
+set yrange [*<0:*]
 n = 0
 at = 0
 plot data using (is(0) ? (at = next(0)) : NaN):(effect_of(0)):(0.8):(color_of(column("block"))) with boxes linecolor rgb variable notitle, \
-     (n = 0, data) using (is(0) ? (at = next(0)) : NaN):(effect_of(0)):(low(0)):(high(0)) with yerrorbars pointtype 7 pointsize 0 linewidth 0.8 linecolor rgb "#1A1A1A" notitle
+     (n = 0, data) using (is(0) ? (at = next(0)) : NaN):(low(0)):(0):(high(0) - low(0)) with vectors nohead linewidth 0.9 linecolor rgb "#1A1A1A" notitle
 do for [b = 2:n_block] { unset arrow 400 + b }
 unset label 101
 unset label 102
 set tmargin at screen 0.44
 set bmargin at screen 0.09
 set xrange [*:*]
+set yrange [*<0:*]
 set xtics auto scale 0.6
 do for [s = 1:2] {
     set lmargin at screen (s == 1 ? 0.08 : 0.56)
