@@ -338,7 +338,7 @@ int vit_resolution_draw(const struct vit_reproduction *r)
         {"memory", "Memory of activations against resolution", "arena_bytes", "arena", "planned arena (MiB)", "", "",
          "1048576", true},
         {"traffic", "Bytes moved against resolution", "compulsory_bytes sim_chained_l2_fill_bytes",
-         "compulsory SIMULATED_L2_fill", "bytes of a forward (MiB)", "", "", "1048576", true},
+         "compulsory SIMULATED-L2-fill", "bytes of a forward (MiB)", "", "", "1048576", true},
         {"shares", "Memory-bound share and attention share against resolution", "memory_bound_pct attention_pct",
          "memory-bound attention", "share of the time (%)", "", "", "1", false},
     };

@@ -53,7 +53,8 @@ const struct vit_command vit_command_study = {
         "  vitscope study memory-bound swin_tiny deit_tiny efficientvit_m4 --batch 16 --out runs/fig2\n"
         "  vitscope study redundancy --weights runs/deit/best.safetensors --data fashion-mnist:test --images 128\n"
         "  vitscope study importance --weights runs/swin/best.safetensors --data fashion-mnist:train --images 1024\n"
-        "  vitscope study resolution deit_tiny efficientvit_m4 --sizes 224,384,512 --out runs/resolution\n",
+        "  vitscope study resolution deit_tiny efficientvit_m4 --sizes 224,384,512 --out runs/resolution\n"
+        "  vitscope study join --weights runs/deit/best.safetensors --data fashion-mnist:test --images 128\n",
     .takes =
         "batch threads img sizes graph kernel isa image data synthetic images weights set crop classes seed momentum "
         "traffic cache warmup min-time repeat out format",

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 # resolution.gp - figures of models against the side of the input, with the power laws that were fitted.
 # data: CSV, one row per model and size: model, image_size, and the columns named in quantities (separated by blanks;
-# labels: a word for each, _ for blanks). exponents: CSV with model, quantity, exponent, exponent_low, exponent_high,
+# labels: a word for each). exponents: CSV with model, quantity, exponent, exponent_low, exponent_high,
 # factor (of pixels). low, high: columns of error bars, or "". axis: label; scale: its unit. logarithmic: 0 or 1 (with
 # lines of the laws). Optional: title, subtitle.
-width = 900
+width = words(quantities) > 1 ? 1060 : 900
 height = 560
 load palette
 
@@ -44,7 +44,7 @@ law_text(m, q) = number(fit_e, m, q) != number(fit_e, m, q) ? "" : \
 entry(m, q) = word(models, m).(words(quantities) > 1 ? ", ".word(labels, q) : "").(logarithmic ? law_text(m, q) : "")
 curve(m, q, x) = logarithmic ? number(fit_f, m, q) * (x ** 2) ** number(fit_e, m, q) / scale : NaN
 
-set lmargin 10
+set lmargin 11
 set datafile missing NaN # lines go on over rows of other models
 set logscale x
 set xtics ()
@@ -52,7 +52,7 @@ do for [i = 1:words(sizes)] { set xtics add (word(sizes, i) real(word(sizes, i))
 stats data using "image_size" name "S" nooutput
 set xrange [S_min / 1.08 : S_max * 1.08]
 set xlabel "side of the input (pixels)"
-set ylabel axis
+set ylabel axis offset 0.5,0
 if (logarithmic) { set logscale y } else { set yrange [0 : *] }
 set samples 200
 set key outside right center reverse Left samplen 2 spacing 1.3
