@@ -394,7 +394,7 @@ static int print_layers(const struct vit_join *join, const struct vit_options *o
     static const struct vit_column columns[] = {
         {"layer", VIT_TEXT, "", ""},          {"time_ns", VIT_REAL, "ns", ""},
         {"time_pct", VIT_REAL, "%", ""},      {"compulsory_pct", VIT_REAL, "%", ""},
-        {"parameters", VIT_INT, "", ""},      {"importance_pct", VIT_REAL, "%", ""},
+        {"parameters", VIT_INT, "", ""},      {"importance_pct", VIT_REAL, "", ""},
         {"map_similarity", VIT_REAL, "", ""}, {"loss_without_a_head", VIT_REAL, "", ""},
     };
     static const struct vit_schema schema = {"layers", 1, sizeof columns / sizeof columns[0], columns};
