@@ -22,14 +22,14 @@ do for [j = 1:2] {
         o = word(objects, j)
         set lmargin at screen 0.08 + (i - 1) * 0.47
         set rmargin at screen 0.50 + (i - 1) * 0.47
-        set tmargin at screen 0.86 - (j - 1) * 0.42
-        set bmargin at screen 0.56 - (j - 1) * 0.42
+        set tmargin at screen 0.87 - (j - 1) * 0.40
+        set bmargin at screen 0.57 - (j - 1) * 0.40
         across = j == 2 ? "block" : ""
         up = i == 1 ? "cosine similarity (%)" : ""
         set xlabel across
         set ylabel up
         set label 1 (i == 1 ? "Swin-T" : "DeiT-T").(j == 1 ? ", attention maps" : ", head outputs") at graph 0.5,1.06 center
-        if (i == 1 && j == 1) { set key at screen 0.5,0.025 center horizontal maxrows 1 samplen 2 } else { unset key }
+        if (i == 1 && j == 1) { set key at screen 0.5,0.035 center horizontal samplen 2 } else { unset key }
         plot data using (here(m, o, "full") ? column("block") : NaN):(column("low_pct")):(column("high_pct")) with filledcurves fillcolor rgb "#3B75AF" fillstyle transparent solid 0.2 notitle, \
              data using (here(m, o, "split") ? column("block") : NaN):(column("low_pct")):(column("high_pct")) with filledcurves fillcolor rgb "#E69F00" fillstyle transparent solid 0.25 notitle, \
              data using (here(m, o, "full") ? column("block") : NaN):(column("similarity_pct")) with linespoints linewidth 2 pointtype 7 pointsize 0.6 linecolor rgb "#3B75AF" title "all channels, here", \
