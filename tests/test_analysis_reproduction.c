@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Named results as files, claims against them, and units of work that are done once, shared out and never mixed. */
 #include "analysis/reproduction.h"
+#include "reports/csv_read.h"
 #include "tests/support/program.h"
 #include "tests/support/test.h"
 
@@ -267,13 +268,46 @@ static void test_reproduce_table1_agrees_in_every_cell(void **state)
     assert_null(strstr(run.output, "\"disagrees\""));
 }
 
+/* Two models' units as if they had been measured: the table has their ratio beside the paper's numbers. */
+static void test_table2_sets_measured_speeds_beside_the_papers(void **state)
+{
+    (void)state;
+    const struct vit_reproduction_def *table2 = NULL;
+    for (int i = 0; i < vit_n_reproductions; i++)
+        if (strcmp(vit_reproductions[i]->name, "table2") == 0)
+            table2 = vit_reproductions[i];
+    assert_non_null(table2);
+    struct vit_options options = {.threads = 1, .warmup_s = -1, .min_time_s = -1};
+    struct vit_reproduction r = {.def = table2, .options = &options};
+    snprintf(r.folder, sizeof r.folder, "%s", program_folder);
+    assert_ok(table2->plan(&r));
+    vit_results_value(&r.results, 300, "", "speed.efficientvit_m0.quick/images_per_s");
+    vit_results_value(&r.results, 100, "", "speed.efficientvit_m4.quick/images_per_s");
+    assert_ok(table2->finish(&r));
+    assert_close(vit_results_real(&r.results, "efficientvit_m0_by_efficientvit_m4.images_per_s_ratio"), 3, 1e-12);
+    struct vit_csv *csv;
+    struct vit_cell cell;
+    int column;
+    assert_ok(vit_csv_open(&csv, program_path("table2.csv")));
+    assert_int_equal(vit_csv_rows(csv), 2); /* nothing stands for a model that was not measured */
+    assert_ok(vit_csv_find(csv, "by_m0", &column));
+    assert_ok(vit_csv_real(csv, 1, column, &cell));
+    assert_close(cell.r, 1.0 / 3, 1e-12);
+    assert_ok(vit_csv_find(csv, "onnx_paper_images_per_s", &column));
+    assert_ok(vit_csv_real(csv, 1, column, &cell));
+    assert_close(cell.r, 108.6, 1e-12);
+    vit_csv_close(csv);
+    vit_results_close(&r.results);
+    free(r.unit);
+}
+
 static void test_reproduce_refuses_what_it_cannot_do(void **state)
 {
     (void)state;
     static const struct {
         const char *arguments, *message;
     } wrong[] = {
-        {"fig99", "there are fig2"},
+        {"fig99", "there are fig1"},
         {"table1 table1", "given twice"},
         {"table1 --budget huge", "there are quick, normal and full"},
         {"table1 --shard 2/2", "counted from 0"},
@@ -300,6 +334,7 @@ int main(void)
         cmocka_unit_test(test_units_of_other_settings_are_refused),
         cmocka_unit_test(test_shards_share_the_units),
         cmocka_unit_test(test_reproduce_table1_agrees_in_every_cell),
+        cmocka_unit_test(test_table2_sets_measured_speeds_beside_the_papers),
         cmocka_unit_test(test_reproduce_refuses_what_it_cannot_do),
     };
     return cmocka_run_group_tests(tests, program_make_folder, program_remove_folder);

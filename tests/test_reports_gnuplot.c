@@ -58,6 +58,10 @@ static const struct vit_column columns[] = {
     {"memory_bound_pct", VIT_REAL, "", ""},
     {"low_pct", VIT_REAL, "", ""},
     {"high_pct", VIT_REAL, "", ""},
+    {"family", VIT_TEXT, "", ""},
+    {"by_m5", VIT_REAL, "", ""},
+    {"low_by_m5", VIT_REAL, "", ""},
+    {"high_by_m5", VIT_REAL, "", ""},
 };
 static const struct vit_schema schema = {"sample", 1, sizeof columns / sizeof columns[0], columns};
 
@@ -95,7 +99,11 @@ static void write_rows(const char *path)
                                                             vit_int(1),
                                                             vit_real_cell(10 + i),
                                                             vit_real_cell(9 + i),
-                                                            vit_real_cell(11 + i)}));
+                                                            vit_real_cell(11 + i),
+                                                            vit_text("deit"),
+                                                            vit_real_cell(1.0 + i),
+                                                            vit_real_cell(0.9 + i),
+                                                            arithmetic ? vit_real_cell(1.2 + i) : vit_absent()}));
     }
     assert_ok(vit_sink_close(&sink));
 }
@@ -125,8 +133,8 @@ static void need_gnuplot(void)
 static void test_gnuplot_draws_every_figure_under_awkward_names(void **state)
 {
     (void)state;
-    static const char *const figures[] = {"class_share",     "block_time", "roofline",          "memory_bound",
-                                          "learning_curves", "confusion",  "memory_bound_sweep"};
+    static const char *const figures[] = {"class_share",     "block_time", "roofline",           "memory_bound",
+                                          "learning_curves", "confusion",  "memory_bound_sweep", "tradeoff"};
     enum { N_FIGURES = sizeof figures / sizeof figures[0] };
     need_gnuplot();
     char *script[N_FIGURES]; /* absolute: the folder changes */
