@@ -341,7 +341,7 @@ static const struct vit_column correlation_columns[] = {
     {"layers", VIT_TEXT, "", "all layers that have parameters, or one sort"},
     {"n", VIT_INT, "", "layers"},
     {"spearman", VIT_REAL, "", "rank correlation: below 0, what costs most matters least"},
-    {"low", VIT_REAL, "", "95 % interval by bootstrap over the layers"},
+    {"low", VIT_REAL, "", "95 % interval by bootstrap over the layers; empty where some resamples have no ranks"},
     {"high", VIT_REAL, "", "its other end"},
 };
 static const struct vit_schema correlation_schema = {

@@ -21,5 +21,5 @@ int vit_resolution_write(struct vit_reproduction *reproduction);
 /* The same rows for readers, or as --format says. */
 int vit_resolution_print(struct vit_reproduction *reproduction);
 
-/* resolution_time, _memory, _traffic, _shares. */
+/* resolution_time, _memory, _traffic, _shares: those of which a model has two points. */
 int vit_resolution_draw(const struct vit_reproduction *reproduction);

@@ -330,6 +330,17 @@ static int draw(const struct vit_reproduction *r, const struct figure *f)
                                             .n_variable = sizeof variable / sizeof variable[0]});
 }
 
+/* Whether some model has the figure's first quantity at two sizes: less is no line. */
+static bool has_line(const struct vit_reproduction *r, const struct figure *f)
+{
+    char quantity[64];
+    snprintf(quantity, sizeof quantity, "%.*s", (int)strcspn(f->quantities, " "), f->quantities);
+    for (int first = 0; first < r->n_unit; first += points_of(r, first))
+        if (fit(r, first, points_of(r, first), quantity).n > 1)
+            return true;
+    return false;
+}
+
 int vit_resolution_draw(const struct vit_reproduction *r)
 {
     static const struct figure figures[] = {
@@ -344,6 +355,6 @@ int vit_resolution_draw(const struct vit_reproduction *r)
     };
     int status = VIT_OK;
     for (size_t i = 0; i < sizeof figures / sizeof figures[0] && status == VIT_OK; i++)
-        status = draw(r, &figures[i]);
+        status = has_line(r, &figures[i]) ? draw(r, &figures[i]) : VIT_OK;
     return status;
 }

@@ -185,6 +185,27 @@ static void test_the_study_goes_on(void **state)
     assert_non_null(strstr(run.error, "choose another --out"));
 }
 
+/* One size is no line; a model that is too large for any machine is a row: its plan is known. */
+static void test_what_is_not_there_is_not_drawn(void **state)
+{
+    (void)state;
+    struct vit_csv *csv;
+    program_start(&run, "study resolution deit_nano --sizes 32 %s --out %s", settings, program_path("one"));
+    assert_int_equal(run.exit_code, 0);
+    assert_int_not_equal(access(program_path("one/resolution_time.png"), F_OK), 0);
+    program_start(&run, "study resolution deit_base --sizes 2048,4096 --batch 4096 %s --out %s", settings,
+                  program_path("large"));
+    if (run.exit_code != 0)
+        fail_msg("%s", run.error);
+    assert_int_not_equal(access(program_path("large/resolution_time.png"), F_OK), 0);
+    assert_ok(vit_csv_open(&csv, program_path("large/resolution.csv")));
+    assert_int_equal(vit_csv_rows(csv), 2);
+    assert_non_null(strstr(cell(csv, 1, "reason"), "of memory, this machine has"));
+    assert_null(cell(csv, 1, "time_ns"));
+    assert_true(number(csv, 1, "arena_bytes") > number(csv, 0, "arena_bytes"));
+    vit_csv_close(csv);
+}
+
 static void test_mistakes_are_told(void **state)
 {
     (void)state;
@@ -210,6 +231,7 @@ int main(void)
         cmocka_unit_test(test_the_study_measures_each_size),
         cmocka_unit_test(test_exponents_are_of_the_rows),
         cmocka_unit_test(test_the_study_goes_on),
+        cmocka_unit_test(test_what_is_not_there_is_not_drawn),
         cmocka_unit_test(test_mistakes_are_told),
     };
     return cmocka_run_group_tests_name("analysis_resolution", tests, program_make_folder, program_remove_folder);
