@@ -161,7 +161,7 @@ $(BUILD)/tests/test_analysis_shard: | $(BINARY)
 $(BUILD)/tests/test_analysis_ranks_long: | $(BINARY) $(MPI_PLUGIN)
 $(BUILD)/tests/test_analysis_cli $(BUILD)/tests/test_analysis_selftest $(BUILD)/tests/test_analysis_machine $(BUILD)/tests/test_analysis_machine_long \
     $(BUILD)/tests/test_analysis_profile $(BUILD)/tests/test_analysis_redundancy $(BUILD)/tests/test_analysis_importance $(BUILD)/tests/test_analysis_callgrind_long $(BUILD)/tests/test_analysis_train \
-    $(BUILD)/tests/test_analysis_train_long: | $(BINARY)
+    $(BUILD)/tests/test_analysis_train_long $(BUILD)/tests/test_analysis_sweep: | $(BINARY)
 
 # Preloaded by these (tests/support/fake_pmu.c); it must load into programs without sanitizers too.
 $(BUILD)/tests/test_probes_fake_pmu $(BUILD)/tests/test_analysis_doctor: | $(BINARY) $(BUILD)/tests/fake_pmu.so

@@ -25,6 +25,10 @@ static const struct vit_option_def table[] = {
     {"img", "N", "side of the input in pixels (default: the model's, 224)", INTEGER, AT(img), 1, 4096},
     {"sizes", "LIST", "sides of the input in pixels of a study that compares them: \"224,384,512\"", TEXT, AT(sizes), 0,
      0},
+    {"axis", "AXIS", "a setting of the model and its values: \"qk_dim=4,8,16\"; may be repeated", SETTINGS, AT(axis), 0,
+     0},
+    {"hold", "NAME[=X]", "scale each point to X (default 1) times the base's throughput, macs, params or bytes", TEXT,
+     AT(hold), 0, 0},
     {"classes", "N", "classes of the head (default: the model's, 1000)", INTEGER, AT(classes), 1, 1000000},
     {"graph", "NAME", "eager (as PyTorch runs it, default) or folded (batch norm in the weights)", TEXT, AT(graph), 0,
      0},
@@ -141,13 +145,14 @@ static int set_number(void *field, const struct vit_option_def *def, const char 
 /* Texts of a repeated option become one. */
 static int add_settings(struct vit_options *options, const struct vit_option_def *def, const char *value)
 {
-    const size_t used = strlen(options->set_text);
+    char *text = def->offset == AT(set) ? options->set_text : options->axis_text;
+    const size_t used = strlen(text);
     if (!*value)
         return vit_fail(VIT_EINVAL, "--%s: takes %s, not an empty text", def->name, def->argument);
     if (used + 1 + strlen(value) > LONGEST_TEXT)
         return vit_fail(VIT_EINVAL, "--%s: takes at most %d characters in all", def->name, LONGEST_TEXT);
-    snprintf(options->set_text + used, sizeof options->set_text - used, "%s%s", used ? " " : "", value);
-    options->set = options->set_text;
+    snprintf(text + used, VIT_OPTION_TEXT - used, "%s%s", used ? " " : "", value);
+    *(const char **)((char *)options + def->offset) = text;
     return VIT_OK;
 }
 

@@ -17,7 +17,7 @@ struct vit_options {
     const char *graph, *kernel, *isa;
     const char *traffic, *cache, *counters;
     const char *image, *data, *weights, *labels, *out, *format, *protocol, *probes;
-    const char *recompute, *budget, *sizes;
+    const char *recompute, *budget, *sizes, *axis, *hold;
     /* Of training. */
     int epochs, accumulate, repeats, workers, max_steps, checkpoint_every, warmup_epochs, cooldown_epochs;
     double weight_decay, momentum, warmup_lr, min_lr, smoothing, mixup, cutmix, crop, ema, alpha, tau;
@@ -31,7 +31,8 @@ struct vit_options {
     struct vit_shard shard;
     const char *argument[VIT_MAX_ARGUMENTS]; /* what is no option, in order */
     int n_argument;
-    char set_text[VIT_OPTION_TEXT]; /* what set points to: the texts of all --set */
+    char set_text[VIT_OPTION_TEXT];  /* what set points to: the texts of all --set */
+    char axis_text[VIT_OPTION_TEXT]; /* the same of axis */
 };
 
 /* One row of the table in options.c. */

@@ -68,6 +68,34 @@ int vit_runner_time(struct vit_instance *instance, const struct vit_protocol *pr
     return VIT_OK;
 }
 
+enum { MOST_PAIRS = 100000 };
+
+int vit_runner_compare(struct vit_pairs *pairs, struct vit_instance *a, struct vit_instance *b,
+                       const struct vit_protocol *protocol)
+{
+    const double both = warm_up(a, protocol->warmup_s / 2) + warm_up(b, protocol->warmup_s / 2),
+                 wanted = protocol->min_time_s * 1e9 / both;
+    int n = wanted < MOST_PAIRS ? (int)wanted : MOST_PAIRS;
+    n = n < protocol->repeat ? protocol->repeat : n;
+    double *a_ns = malloc(3 * (size_t)n * sizeof *a_ns);
+    if (!a_ns)
+        return vit_fail(VIT_ENOMEM, "out of memory: %d times", 3 * n);
+    double *b_ns = a_ns + n, *speed = b_ns + n;
+    for (int i = 0; i < n; i++) {
+        if (i % 2 == 0)
+            a_ns[i] = run_once(a);
+        b_ns[i] = run_once(b);
+        if (i % 2)
+            a_ns[i] = run_once(a);
+        speed[i] = a_ns[i] / b_ns[i];
+    }
+    pairs->a_ns = vit_stats_summary(a_ns, n);
+    pairs->b_ns = vit_stats_summary(b_ns, n);
+    pairs->speed = vit_stats_summary(speed, n);
+    free(a_ns);
+    return VIT_OK;
+}
+
 /* So many that the plain and instrumented runs together last min_time_s, within what raw tables can hold. */
 static int choose_repeats(const struct vit_protocol *protocol, double run_ns)
 {

@@ -21,6 +21,17 @@ const struct vit_protocol *vit_protocol_find(const char *name);
  * ns; *times is for the caller to free. */
 int vit_runner_time(struct vit_instance *instance, const struct vit_protocol *protocol, double **times, int *n);
 
+/* Two instances run in turn, A B and B A, so that both meet the same machine: what the times of other work on it do to
+ * one, they do to the other. */
+struct vit_pairs {
+    struct vit_summary a_ns, b_ns;
+    struct vit_summary speed; /* of b by that of a, over the pairs */
+};
+
+/* At least so long, and so many pairs, as the protocol says. */
+int vit_runner_compare(struct vit_pairs *pairs, struct vit_instance *a, struct vit_instance *b,
+                       const struct vit_protocol *protocol);
+
 /* Everything measured of one model: n_repeat times a plain run, a run under the wall-time probe (in turn, so that both
  * meet the same machine), and a run of each further replay of the session. */
 struct vit_measurement {

@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The fewest digits that give the number back. */
+/* The fewest digits that give the number back; whole ones without an exponent. */
 static void print_real(FILE *file, double number)
 {
     char text[40];
     for (int digits = 1; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, number);
-        if (strtod(text, NULL) == number)
+        if (strtod(text, NULL) == number && !strchr(text, 'e'))
             break;
     }
     fputs(text, file);

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+#include "analysis/proxy_training.h"
+
+#include "analysis/training.h"
+#include "model/base/status.h"
+#include "reports/csv_read.h"
+
+#include <string.h>
+
+/* The data set where it is not ImageNet; NULL: it is. */
+static const char *proxy_of(const struct vit_options *o)
+{
+    return o->data && strncmp(o->data, "imagenet", strlen("imagenet")) == 0 ? NULL : o->data;
+}
+
+static int train(const struct vit_proxy_training *p)
+{
+    static struct vit_options options; /* large */
+    options = *p->options;
+    options.out = p->folder;
+    options.quiet = true;
+    options.images = 0;
+    options.argument[0] = p->model;
+    options.n_argument = 1;
+    /* Now they are given, whatever the recipe says. */
+    int status = *p->set ? vit_options_default(&options, "set", p->set) : VIT_OK;
+    if (status == VIT_OK)
+        status = vit_options_default(&options, "img", "1");
+    options.set = *p->set ? p->set : options.set;
+    options.img = p->img;
+    return status == VIT_OK ? vit_training_run(&options, "train") : status;
+}
+
+/* A cell of the last epoch. */
+static int read_last(const char *folder, const char *column, struct vit_cell *cell)
+{
+    char path[4200];
+    struct vit_csv *csv;
+    int at;
+    snprintf(path, sizeof path, "%s/epochs.csv", folder);
+    int status = vit_csv_open(&csv, path);
+    if (status != VIT_OK)
+        return status;
+    status = vit_csv_find(csv, column, &at);
+    if (status == VIT_OK && vit_csv_rows(csv) == 0)
+        status = vit_fail(VIT_EFORMAT, "%s: has no epoch", path);
+    if (status == VIT_OK)
+        status = vit_csv_real(csv, vit_csv_rows(csv) - 1, at, cell);
+    vit_csv_close(csv);
+    return status;
+}
+
+int vit_proxy_training_run(const struct vit_proxy_training *p, struct vit_results *results)
+{
+    struct vit_result top1 = {.name = "top1_pct", .proxy = proxy_of(p->options)};
+    struct vit_cell rate = vit_absent();
+    int status = train(p);
+    if (status == VIT_ENOTFINITE) {
+        top1.reason = vit_results_text(results, "%s", vit_error());
+        vit_results_add(results, top1);
+        return results->status;
+    }
+    if (status == VIT_OK)
+        status = read_last(p->folder, "top1_pct", &top1.value);
+    if (status == VIT_OK)
+        status = read_last(p->folder, "images_per_s", &rate);
+    if (status != VIT_OK)
+        return status;
+    top1.source = "one training, last epoch, images of --val";
+    top1.reason = top1.value.present ? NULL : "no images to test on: --val";
+    vit_results_add(results, top1);
+    vit_results_add(results, (struct vit_result){.name = "train_images_per_s",
+                                                 .value = rate,
+                                                 .source = "images of the last epoch / time of its steps"});
+    return results->status;
+}

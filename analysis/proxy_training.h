@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* proxy_training.h - accuracy of a configuration by training it from random weights on a data set that may stand for
+ * ImageNet: what studies that compare configurations ask of each, all with the same recipe and seed. */
+#pragma once
+
+#include "analysis/options.h"
+#include "analysis/results.h"
+
+struct vit_proxy_training {
+    const struct vit_options *options; /* data, val, epochs, recipe, ... of a training; its set does not count */
+    const char *model;                 /* NAME or NAME[SETTINGS] ... */
+    const char *set;                   /* ... changed by these settings; "": none */
+    int img;                           /* side of its input */
+    const char *folder;                /* keeps checkpoints: the same training goes on after a kill */
+};
+
+/* Adds top1_pct, of the last epoch on --val, with its data set, and train_images_per_s. A training whose loss is no
+ * number any more, or that has no images to test on, is a result without a value. */
+int vit_proxy_training_run(const struct vit_proxy_training *training, struct vit_results *results);
