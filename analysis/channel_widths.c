@@ -87,30 +87,40 @@ static int set_heads(struct vit_model_config *config, const struct counting *c, 
     return VIT_OK;
 }
 
-static int set_ffn(struct vit_model_config *config, const struct counting *c, struct vit_block_place place, int ffn)
+static int count_hidden(const struct counting *c, int64_t before, int64_t *hidden)
 {
-    const struct vit_block_place before = {place.stage, place.block, c->model->config.embed_dim[place.stage]};
-    const int hidden = (int)vit_layout_hidden(&c->model->config, before, ffn) - count(c, VIT_GROUP_FFN, c->ffn, -1);
-    if (vit_layout_hidden(config, place, ffn) != hidden)
-        config->width[place.block].ffn_dim[ffn] = hidden;
-    return check_left(c, "hidden channels", hidden);
+    *hidden = before - count(c, VIT_GROUP_FFN, c->ffn, -1);
+    return check_left(c, "hidden channels", *hidden);
+}
+
+/* All FFNs of a block have their width told, or none: one width alone would be for all. */
+static void set_ffns(struct vit_model_config *config, struct vit_block_place place, const int64_t *hidden, int ffns)
+{
+    int *own = config->width[place.block].ffn_dim;
+    bool differs = false;
+    for (int i = 0; i < ffns; i++)
+        differs |= vit_layout_hidden(config, place, i) != hidden[i];
+    for (int i = 0; i < VIT_MAX_BLOCK_LAYERS && differs; i++)
+        own[i] = i < ffns ? (int)hidden[i] : 0;
 }
 
 static int set_block(struct vit_model_config *config, struct counting *c, struct vit_block_place place)
 {
+    const struct vit_block_place before = {place.stage, place.block, c->model->config.embed_dim[place.stage]};
     const int layers = vit_layout_layers_per_block(config);
-    int status = VIT_OK;
-    int ffn = 0, attention = 0;
+    int64_t hidden[VIT_MAX_BLOCK_LAYERS];
+    int ffns = 0, attentions = 0, status = VIT_OK;
     struct vit_block_widths first = {0};
     for (int i = 0; i < layers && status == VIT_OK; i++) {
         if (!vit_layout_is_attention(config, place.block * layers + i)) {
-            status = set_ffn(config, c, place, ffn++);
+            status = count_hidden(c, vit_layout_hidden(&c->model->config, before, ffns), &hidden[ffns]);
+            ffns++;
             c->ffn++;
             continue;
         }
         status = set_heads(config, c, place);
         const struct vit_block_widths *own = &config->width[place.block];
-        if (attention++ == 0)
+        if (attentions++ == 0)
             first = *own;
         else if (status == VIT_OK &&
                  (own->heads != first.heads || own->qk_dim != first.qk_dim || own->v_dim != first.v_dim))
@@ -118,23 +128,24 @@ static int set_block(struct vit_model_config *config, struct counting *c, struct
                 vit_fail(VIT_EINVAL, "%s: both attentions of block %d must lose as much", c->model->name, place.block);
         c->attention++;
     }
-    while (ffn < VIT_MAX_BLOCK_LAYERS) /* a setting may have been one for all */
-        config->width[place.block].ffn_dim[ffn++] = 0;
+    if (status == VIT_OK)
+        set_ffns(config, place, hidden, ffns);
     return status;
 }
 
-/* The FFNs before and behind the merge to a stage. */
+/* The FFNs before and behind the merge to a stage: both told, or none. */
 static int set_merge(struct vit_model_config *config, struct counting *c, int stage)
 {
     int status = VIT_OK;
+    int64_t hidden[2];
+    bool differs = false;
     for (int side = 0; side < 2 && status == VIT_OK; side++, c->ffn++) {
         const int64_t width = c->model->config.embed_dim[stage - 1 + side];
-        const int hidden =
-            (int)vit_layout_merge_hidden(&c->model->config, stage, side, width) - count(c, VIT_GROUP_FFN, c->ffn, -1);
-        if (vit_layout_merge_hidden(config, stage, side, config->embed_dim[stage - 1 + side]) != hidden)
-            config->merge_ffn_dim[stage][side] = hidden;
-        status = check_left(c, "hidden channels", hidden);
+        status = count_hidden(c, vit_layout_merge_hidden(&c->model->config, stage, side, width), &hidden[side]);
+        differs |= vit_layout_merge_hidden(config, stage, side, config->embed_dim[stage - 1 + side]) != hidden[side];
     }
+    for (int side = 0; side < 2 && status == VIT_OK && differs; side++)
+        config->merge_ffn_dim[stage][side] = (int)hidden[side];
     return status;
 }
 

@@ -118,14 +118,19 @@ void vit_instance_close(struct vit_instance *instance)
     vit_graph_close(&instance->graph);
 }
 
-struct vit_preprocess vit_instance_preprocess(const struct vit_instance *instance)
+struct vit_preprocess vit_model_preprocess(const struct vit_model_def *model, int img)
 {
-    return (struct vit_preprocess){.size = (int)instance->graph.input->dim[2],
-                                   .crop_percentage = instance->model->crop_percentage,
+    return (struct vit_preprocess){.size = img,
+                                   .crop_percentage = model->crop_percentage,
                                    .interpolation = VIT_INTERPOLATION_BICUBIC,
                                    .crop_mode = VIT_CROP_CENTER,
                                    .mean = VIT_IMAGENET_MEAN,
                                    .std = VIT_IMAGENET_STD};
+}
+
+struct vit_preprocess vit_instance_preprocess(const struct vit_instance *instance)
+{
+    return vit_model_preprocess(instance->model, (int)instance->graph.input->dim[2]);
 }
 
 static void describe_input(struct vit_instance *instance, const struct vit_dataset *dataset, const char *spec)

@@ -55,5 +55,6 @@ int vit_instance_read_images(struct vit_instance *instance, const char *spec);
 /* The same with one image file, nothing else. */
 int vit_instance_read_image(struct vit_instance *instance, const char *path);
 
-/* What timm's evaluation of this model does with an image of side img. */
+/* What timm's evaluation of a model does with an image, for an input of side img; and of this model. */
+struct vit_preprocess vit_model_preprocess(const struct vit_model_def *model, int img);
 struct vit_preprocess vit_instance_preprocess(const struct vit_instance *instance);

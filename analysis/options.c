@@ -109,6 +109,20 @@ static const struct vit_option_def table[] = {
      AT(checkpoint_every), 1, 1e9},
     {"strict", NULL, "stop at an image that cannot be read", FLAG, AT(strict), 0, 0},
     {"budget", "NAME", "quick (minutes, default), normal (hours) or full (what the paper did)", TEXT, AT(budget), 0, 0},
+    {"to", "BUDGET", "what is to be left: params=0.8, macs=0.7 or latency=0.8 of the whole network's", TEXT, AT(to), 0,
+     0},
+    {"criterion", "NAME",
+     "of importance: molchanov (default), squared_sum, absolute_sum, sum_absolute, magnitude, random", TEXT,
+     AT(criterion), 0, 0},
+    {"kinds", "LIST", "groups that may go: qk,v,ffn,head,embed (default: qk,v,ffn)", TEXT, AT(kinds), 0, 0},
+    {"per", "NAME", "divide scores by what goes with them: none (default), params or macs", TEXT, AT(per), 0, 0},
+    {"rounds", "N", "rounds in which it is reached, scores are taken anew in each (default 5)", INTEGER, AT(rounds), 1,
+     1000},
+    {"batches", "N", "batches that scores of a round come from (default 10)", INTEGER, AT(batches), 1, 100000},
+    {"finetune-epochs", "N", "epochs that the pruned network learns on (default: none)", INTEGER, AT(finetune_epochs),
+     1, 100000},
+    {"reallocate", NULL, "widen what is left until it needs as much as before; train both from the beginning", FLAG,
+     AT(reallocate), 0, 0},
     {"stats", NULL, "decode all images: mean and standard deviation of their pixels", FLAG, AT(stats), 0, 0},
     {"sheet", "FILE", "draw some images as a PNG, as they are and augmented", TEXT, AT(sheet), 0, 0},
     {"help", NULL, "this text", FLAG, AT(help), 0, 0},
@@ -251,6 +265,8 @@ void vit_options_text(char text[VIT_OPTION_TEXT], const struct vit_options *opti
     const void *field = (const char *)options + def->offset;
     text[0] = '\0';
     if (!options->given[def - table])
+        return;
+    if ((def->type == TEXT || def->type == SETTINGS) && !*(const char *const *)field) /* taken back by the program */
         return;
     switch (def->type) {
     case FLAG:

@@ -25,6 +25,10 @@ struct vit_options {
     const char *val, *set, *recipe, *optimizer, *lr, *schedule, *clip, *augment, *distill, *distill_from, *freeze,
         *sheet;
     bool strict, stats;
+    /* Of pruning. */
+    int rounds, batches, finetune_epochs;
+    const char *to, *criterion, *kinds, *per;
+    bool reallocate;
     bool synthetic, train, help;
     bool quiet; /* of a training that is a part of other work: nothing on stdout; no option of the command line */
     bool given[VIT_MAX_OPTIONS]; /* by row of the table: set by the command line, or by vit_options_default */

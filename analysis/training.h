@@ -64,6 +64,10 @@ struct vit_training {
     int64_t begin_ns;                     /* of this process */
 };
 
+/* Images to learn from and to test on, where options do not tell: Fashion-MNIST, what belongs to --data. VIT_EINVAL
+ * where both are the same. */
+int vit_training_choose_data(struct vit_options *options);
+
 /* Trains to the end, or as far as --max-steps and --time-budget allow; goes on where the folder has a checkpoint of the
  * same settings. options: of the command line; the recipe is applied here. VIT_ESTOPPED: stopped by a signal, after a
  * checkpoint. */

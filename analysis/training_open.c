@@ -35,7 +35,7 @@ static void find_val(char val[VIT_OPTION_TEXT], const char *data)
                  (int)strcspn(colon + strlen(part), "@"), colon + strlen(part));
 }
 
-static int choose_data(struct vit_options *options)
+int vit_training_choose_data(struct vit_options *options)
 {
     static char val[VIT_OPTION_TEXT]; /* options borrow it */
     int status = vit_options_default(options, "data", "fashion-mnist:train");
@@ -219,7 +219,7 @@ static int open_settings(struct vit_training *t)
     if (status == VIT_OK)
         status = vit_recipe_apply(&t->complete, t->model->name);
     if (status == VIT_OK)
-        status = choose_data(&t->complete);
+        status = vit_training_choose_data(&t->complete);
     if (status == VIT_OK)
         status = choose_threads(t);
     if (status == VIT_OK)

@@ -3,6 +3,7 @@
  * everything. */
 #include "analysis/channel_removal.h"
 #include "analysis/instance.h"
+#include "analysis/prune.h"
 #include "analysis/prune_units.h"
 #include "model/base/rng.h"
 #include "model/zoo/block_layout.h"
@@ -234,6 +235,123 @@ static void test_what_cannot_go_is_told(void **state)
     close_removal(&r);
 }
 
+/* The budget is that of the whole network, and what grew is what the ranking kept. */
+static void test_reallocation_keeps_the_budget(void **state)
+{
+    (void)state;
+    static const char *const models[] = {"deit_nano", "efficientvit_nano"};
+    for (int m = 0; m < 2; m++) {
+        struct removal r;
+        struct vit_model_choice grown;
+        struct vit_prune_size whole, size;
+        open_removal(&r, models[m], KIND(FFN));
+        remove_units(&r, r.units.n / 2);
+        for (int resource = VIT_PRUNE_PARAMS; resource <= VIT_PRUNE_MACS; resource++) {
+            assert_ok(vit_prune_reallocate(&grown, &r.choice.model, &r.model, (enum vit_prune_resource)resource));
+            assert_ok(vit_prune_measure_size(&r.choice.model, &whole));
+            assert_ok(vit_prune_measure_size(&grown.model, &size));
+            const double share = resource == VIT_PRUNE_PARAMS ? (double)size.params / (double)whole.params
+                                                              : (double)size.macs / (double)whole.macs;
+            assert_true(share <= 1 && share > 0.97); /* a channel more of everything is 2 % of so small a network */
+            const struct vit_prune_widths was = vit_prune_block_widths(&r.model.config, 0),
+                                          now = vit_prune_block_widths(&grown.model.config, 0);
+            assert_true(now.qk > was.qk && now.ffn > was.ffn && now.embed == was.embed);
+        }
+        close_removal(&r);
+    }
+}
+
+static struct program_run run;
+static const char short_run[] = "--data synthetic:32 --val synthetic:20 --batch 4 --batches 2 --rounds 6 --threads 1 "
+                                "--warmup 0 --min-time 0 --repeat 1";
+
+static const char *write_weights(const char *model, const char *name)
+{
+    struct vit_instance net;
+    struct vit_model_choice choice;
+    assert_ok(vit_model_choose(&choice, model));
+    open_net(&net, &choice.model);
+    assert_ok(vit_weights_save(&net.graph, program_path(name), NULL));
+    vit_instance_close(&net);
+    return program_path(name);
+}
+
+static void assert_same_file(const char *left, const char *right)
+{
+    char command[1000];
+    snprintf(command, sizeof command, "cmp %s %s", program_path(left), program_path(right));
+    assert_int_equal(system(command), 0);
+}
+
+static void test_the_command_goes_on_after_kills(void **state)
+{
+    (void)state;
+    char arguments[2000], command[4000];
+    const char *weights = write_weights("swin_nano", "whole.safetensors");
+    snprintf(arguments, sizeof arguments, "prune --weights %s --to macs=0.6 --per macs --momentum 0.5 %s", weights,
+             short_run);
+    program_start(&run, "%s --out %s", arguments, program_path("unbroken"));
+    if (run.exit_code != 0)
+        fail_msg("%s", run.error);
+    assert_non_null(strstr(run.output, "macs=0.6 in 6 rounds"));
+    int status = 1;
+    for (double limit = 0.05; status != 0 && limit < 60; limit *= 1.5) {
+        snprintf(command, sizeof command, "timeout -s KILL %g %s %s --out %s >/dev/null 2>&1", limit, program_binary(),
+                 arguments, program_path("broken"));
+        status = system(command);
+    }
+    assert_int_equal(status, 0);
+    assert_same_file("unbroken/pruned.safetensors", "broken/pruned.safetensors");
+    assert_same_file("unbroken/rounds.csv", "broken/rounds.csv");
+    assert_same_file("unbroken/widths.csv", "broken/widths.csv");
+    program_start(&run, "%s --seed 2 --out %s", arguments, program_path("broken"));
+    assert_non_null(strstr(run.error, "holds a run with --seed"));
+    program_start(&run, "eval --weights %s --data synthetic:20 --format csv",
+                  program_path("broken/pruned.safetensors"));
+    assert_int_equal(run.exit_code, 0);
+}
+
+static void test_pruned_networks_learn_on(void **state)
+{
+    (void)state;
+    const char *weights = write_weights("efficientvit_nano[img=32]", "vit.safetensors");
+    program_start(&run,
+                  "prune --weights %s --to params=0.9 %s --rounds 1 --finetune-epochs 1 --reallocate --epochs 1 "
+                  "--format csv --out %s",
+                  weights, short_run, program_path("learned"));
+    if (run.exit_code != 0)
+        fail_msg("%s", run.error);
+    assert_non_null(strstr(run.output, "finetuned"));
+    program_start(&run, "weights list %s", program_path("learned/finetune/final.safetensors"));
+    assert_int_equal(run.exit_code, 0);
+    program_start(&run, "models %s --format csv", program_path("learned/reallocated/final.safetensors"));
+    assert_int_equal(run.exit_code, 0);
+}
+
+static void test_wrong_requests_are_told(void **state)
+{
+    (void)state;
+    const char *weights = write_weights("efficientvit_nano[img=32]", "w.safetensors");
+    static const char *const wrong[][2] = {
+        {"--to params=2", "takes params=X, macs=X or latency=X"},
+        {"", "needs --to"},
+        {"--to params=0.5 --kinds qk,v", "cascade"},
+        {"--to params=0.5 --kinds qk,nose", "\"nose\" is none of"},
+        {"--to params=0.5 --criterion guess", "there are molchanov"},
+        {"--to params=0.5 --per watt", "there are none, params, macs"},
+        {"--to params=0.001", "with one left of everything that may go"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        program_start(&run, "prune --weights %s %s %s --out %s", weights, short_run, wrong[i][0],
+                      program_path("wrong"));
+        assert_int_equal(run.exit_code, 2);
+        if (!strstr(run.error, wrong[i][1]))
+            fail_msg("%s: %s", wrong[i][0], run.error);
+    }
+    program_start(&run, "prune deit_nano --to params=0.5 --out %s", program_path("wrong"));
+    assert_non_null(strstr(run.error, "needs --weights FILE"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -242,6 +360,10 @@ int main(void)
         cmocka_unit_test(test_twins_of_an_embedding_are_not_missed),
         cmocka_unit_test(test_saved_networks_tell_their_widths),
         cmocka_unit_test(test_what_cannot_go_is_told),
+        cmocka_unit_test(test_reallocation_keeps_the_budget),
+        cmocka_unit_test(test_the_command_goes_on_after_kills),
+        cmocka_unit_test(test_pruned_networks_learn_on),
+        cmocka_unit_test(test_wrong_requests_are_told),
     };
     return cmocka_run_group_tests_name("analysis_prune", tests, program_make_folder, program_remove_folder);
 }
