@@ -55,14 +55,15 @@ static int check_left(const struct counting *c, const char *what, int64_t left)
 
 static int find_heads(const struct counting *c, struct vit_head_widths *w)
 {
-    int qk, v, status = check_left(c, "heads", w->heads - count(c, VIT_GROUP_HEAD, c->attention, -1));
+    const int heads = w->heads - count(c, VIT_GROUP_HEAD, c->attention, -1);
+    int qk, v, status = check_left(c, "heads", heads);
     if (status == VIT_OK)
         status = count_of_heads(c, VIT_GROUP_QK, w->heads, &qk);
     if (status == VIT_OK)
         status = count_of_heads(c, VIT_GROUP_V, w->heads, &v);
     if (status != VIT_OK)
         return status;
-    w->heads -= count(c, VIT_GROUP_HEAD, c->attention, -1);
+    w->heads = heads;
     w->qk -= qk;
     w->v -= v;
     status = check_left(c, "queries", w->qk);

@@ -13,13 +13,14 @@ static const char *proxy_of(const struct vit_options *o)
     return o->data && strncmp(o->data, "imagenet", strlen("imagenet")) == 0 ? NULL : o->data;
 }
 
-static int train(const struct vit_proxy_training *p)
+int vit_proxy_training_learn(const struct vit_proxy_training *p)
 {
     static struct vit_options options; /* large */
     options = *p->options;
     options.out = p->folder;
     options.quiet = true;
     options.images = 0;
+    options.weights = NULL;
     options.argument[0] = p->model;
     options.n_argument = 1;
     /* Now they are given, whatever the recipe says. */
@@ -54,7 +55,7 @@ int vit_proxy_training_run(const struct vit_proxy_training *p, struct vit_result
 {
     struct vit_result top1 = {.name = "top1_pct", .proxy = proxy_of(p->options)};
     struct vit_cell rate = vit_absent();
-    int status = train(p);
+    int status = vit_proxy_training_learn(p);
     if (status == VIT_ENOTFINITE) {
         top1.reason = vit_results_text(results, "%s", vit_error());
         vit_results_add(results, top1);

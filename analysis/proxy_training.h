@@ -14,6 +14,9 @@ struct vit_proxy_training {
     const char *folder;                /* keeps checkpoints: the same training goes on after a kill */
 };
 
+/* The training alone, as `vitscope train` does it: FOLDER/final.safetensors and its other files. */
+int vit_proxy_training_learn(const struct vit_proxy_training *p);
+
 /* Adds top1_pct, of the last epoch on --val, with its data set, and train_images_per_s. A training whose loss is no
  * number any more, or that has no images to test on, is a result without a value. */
-int vit_proxy_training_run(const struct vit_proxy_training *training, struct vit_results *results);
+int vit_proxy_training_run(const struct vit_proxy_training *p, struct vit_results *results);

@@ -232,14 +232,12 @@ const struct vit_command vit_command_prune = {
     .arguments = "[MODEL]",
     .summary = "a smaller network from one that has learned: channels that the loss needs least are removed",
     .detail =
-        "In each round the groups of channels (--kinds: query with key, value with its column of the projection, "
-        "hidden\n"
-        "channel of an FFN, head, embedding) are scored by gradient times weight over some batches of --data, and "
-        "those\n"
-        "of the least scores are taken out, until params, MACs or measured time are --to a share of what they were. "
-        "All\n"
-        "heads of a block stay equally wide; one of everything is kept. What is written is a smaller network, which\n"
-        "loads, runs and learns like any other. With --finetune-epochs it then learns on (options as of finetune).\n\n"
+        "In each round the groups of channels (--kinds: query with key, value with its column of the projection,\n"
+        "hidden channel of an FFN, head, embedding) are scored by gradient times weight over some batches of --data,\n"
+        "and those of the least scores are taken out, until params, MACs or measured time are --to a share of what\n"
+        "they were. All heads of a block stay equally wide; one of everything is kept. What is written is a smaller\n"
+        "network, which loads, runs and learns like any other. With --finetune-epochs it then learns on (options as\n"
+        "of finetune).\n\n"
         "The folder gets rounds.csv (a row per round), widths.csv (a row per block, before and after), result.csv,\n"
         "run.json, pruned.safetensors and finetune/ (final.safetensors). The same command goes on after a kill.\n"
         "--reallocate also widens what is left, all by one factor, until it needs as much as the whole network, and\n"
@@ -247,8 +245,7 @@ const struct vit_command vit_command_prune = {
         "  vitscope prune --weights runs/swin/final.safetensors --to macs=0.7 --out runs/pruned\n"
         "  vitscope prune --weights runs/swin/final.safetensors --to params=0.6 --criterion magnitude --rounds 10 \\\n"
         "      --batches 20 --momentum 0.9 --finetune-epochs 2 --out runs/pruned\n"
-        "  vitscope prune --weights runs/m0/final.safetensors --to latency=0.8 --kinds qk,ffn --per macs --out "
-        "runs/fast\n"
+        "  vitscope prune --weights runs/m0/final.safetensors --to latency=0.8 --kinds ffn --out runs/fast\n"
         "  vitscope eval --weights runs/pruned/pruned.safetensors\n",
     .takes = "weights to criterion kinds per rounds batches batch momentum data val finetune-epochs reallocate epochs "
              "recipe accumulate optimizer lr min-lr warmup-lr warmup-epochs cooldown-epochs schedule weight-decay clip "

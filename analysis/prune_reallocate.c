@@ -2,7 +2,7 @@
 /* prune_reallocate.c - the paper's parameter reallocation by scores: the proportions that pruning found, at the budget
  * of the network as it was designed; and whether they learn better. */
 #include "analysis/prune.h"
-#include "analysis/training.h"
+#include "analysis/proxy_training.h"
 #include "model/base/status.h"
 #include "model/zoo/block_layout.h"
 
@@ -89,25 +89,6 @@ static const struct vit_column columns[] = {
 };
 static const struct vit_schema schema = {"reallocation", 1, sizeof columns / sizeof columns[0], columns};
 
-/* A network from random weights, by the options of the command alone. */
-static int learn(const struct vit_prune *p, const struct vit_model_choice *model, const char *settings,
-                 const char *folder)
-{
-    struct vit_options o = *p->options;
-    char img[16];
-    snprintf(img, sizeof img, "%d", p->whole.model.config.img);
-    o.out = folder;
-    o.quiet = true;
-    o.weights = NULL;
-    o.argument[0] = model->model.variant;
-    o.n_argument = 1;
-    int status = vit_options_default(&o, "img", img);
-    if (status == VIT_OK)
-        status = vit_options_default(&o, "set", "img=1"); /* no recipe's: the place is taken ... */
-    o.set = settings;                                     /* ... and the text is the whole network's */
-    return status == VIT_OK ? vit_training_run(&o, "train") : status;
-}
-
 static int put(struct vit_prune *p, struct vit_sink *sink, const char *name, const struct vit_model_choice *model)
 {
     char folder[4200], file[4300];
@@ -118,7 +99,11 @@ static int put(struct vit_prune *p, struct vit_sink *sink, const char *name, con
     snprintf(file, sizeof file, "%s/final.safetensors", folder);
     int status = settings ? vit_prune_measure_size(&model->model, &size) : VIT_ENOMEM;
     if (status == VIT_OK)
-        status = learn(p, model, settings, folder);
+        status = vit_proxy_training_learn(&(struct vit_proxy_training){.options = p->options,
+                                                                       .model = model->model.variant,
+                                                                       .set = settings,
+                                                                       .img = p->whole.model.config.img,
+                                                                       .folder = folder});
     if (status == VIT_OK)
         status = vit_prune_evaluate(p, &(struct vit_prune_network){.model = &model->model, .file = file}, &quality);
     if (status == VIT_OK) {
