@@ -4,117 +4,13 @@
  * of batches. */
 #include "analysis/channel_importance.h"
 
-#include "analysis/image_stream.h"
-#include "analysis/instance.h"
-#include "analysis/output.h"
+#include "analysis/channel_measure.h"
 #include "analysis/run_info.h"
 #include "analysis/study.h"
-#include "analysis/study_model.h"
 #include "model/base/status.h"
-#include "model/train/evaluate.h"
 #include "reports/gnuplot.h"
-#include "reports/progress.h"
 
-#include <string.h>
-
-enum { IMAGES = 256, BATCH = 32, MASKED = 24 };
-
-/* The network there and back, and a second one that is only run there, for masks. */
-struct measurement {
-    const struct vit_options *options;
-    struct vit_study_model chosen;
-    struct vit_instance net, judge;
-    struct vit_image_stream images;
-    struct vit_channel_groups groups, judged;
-    struct vit_importance importance;
-    struct vit_group_removal removal;
-};
-
-static int open_net(struct measurement *m, struct vit_instance *net, bool backward)
-{
-    const struct vit_options *o = m->options;
-    const struct vit_instance_options options = {
-        .model = {.batch = o->batch ? o->batch : BATCH, .img = o->img, .classes = o->classes, .graph = "eager"},
-        .threads = o->threads,
-        .kernel = o->kernel,
-        .backward = backward,
-        .weights = backward ? o->weights : NULL,
-        .seed = o->seed};
-    return vit_instance_open_model(net, m->chosen.model, &options);
-}
-
-static int open_images(struct measurement *m)
-{
-    const struct vit_options *o = m->options;
-    const int classes = (int)m->net.graph.logits->dim[1];
-    int status = vit_image_stream_open(
-        &m->images, &(struct vit_image_stream_options){.spec = o->data,
-                                                       .images = o->images ? o->images : IMAGES,
-                                                       .preprocess = vit_instance_preprocess(&m->net),
-                                                       .batch = m->net.graph.batch,
-                                                       .classes = classes,
-                                                       .whole_batches = true,
-                                                       .seed = o->seed});
-    if (status == VIT_OK && !m->images.labelled)
-        return vit_fail(VIT_EINVAL,
-                        "--data %s: has %d classes, the model %d: importance is of the loss, which needs their labels",
-                        o->data ? o->data : "synthetic", m->images.dataset.classes, classes);
-    return status;
-}
-
-static int open_all(struct measurement *m)
-{
-    int status = open_net(m, &m->net, true);
-    if (status == VIT_OK)
-        status = open_net(m, &m->judge, false);
-    if (status == VIT_OK)
-        status = open_images(m);
-    if (status == VIT_OK)
-        status = vit_weights_copy(&m->judge.graph, &m->net.graph);
-    if (status == VIT_OK)
-        status = vit_channel_groups_find(&m->groups, &m->net.graph);
-    if (status == VIT_OK)
-        status = vit_channel_groups_find(&m->judged, &m->judge.graph);
-    if (status == VIT_OK)
-        status = vit_importance_open(&m->importance, &m->groups, m->options->momentum, m->options->seed);
-    if (status == VIT_OK)
-        status = vit_group_removal_open(&m->removal, &m->judged, MASKED, m->options->seed);
-    if (status == VIT_OK)
-        vit_exec_prepare(&m->judge.exec);
-    return status;
-}
-
-static void close_all(struct measurement *m)
-{
-    vit_group_removal_close(&m->removal);
-    vit_importance_close(&m->importance);
-    vit_channel_groups_close(&m->judged);
-    vit_channel_groups_close(&m->groups);
-    vit_image_stream_close(&m->images);
-    vit_instance_close(&m->judge);
-    vit_instance_close(&m->net);
-    vit_study_model_close(&m->chosen);
-}
-
-/* Gradients and masks see the same batches. */
-static int measure(struct measurement *m)
-{
-    struct vit_progress progress;
-    int count, status = vit_image_stream_next(&m->images, &m->net.graph, &count);
-    vit_progress_open(&progress, "importance", m->images.images);
-    while (status == VIT_OK && count > 0) {
-        vit_exec_run(&m->net.exec);
-        vit_importance_add(&m->importance);
-        memcpy(m->judge.graph.input->data, m->net.graph.input->data, vit_nbytes(m->net.graph.input));
-        vit_group_removal_add(&m->removal, &m->judge.exec, count, m->images.label);
-        vit_progress_update(&progress, m->removal.images);
-        status = vit_image_stream_next(&m->images, &m->net.graph, &count);
-    }
-    vit_progress_close(&progress);
-    return status;
-}
-
-static void write_info(struct vit_json *json, const struct measurement *m)
+static void write_info(struct vit_json *json, const struct vit_channel_measurement *m)
 {
     vit_json_string(json, "model", m->chosen.model->name);
     vit_json_string(json, "reference", m->chosen.model->family->reference);
@@ -132,7 +28,7 @@ static void write_info(struct vit_json *json, const struct measurement *m)
     vit_json_number(json, "removed_share", VIT_REMOVED_SHARE);
 }
 
-static int report(struct measurement *m, const char *folder, struct vit_json *json)
+static int report(struct vit_channel_measurement *m, const char *folder, struct vit_json *json)
 {
     char path[4200], subtitle[1000];
     const int side = (int)m->net.graph.input->dim[2];
@@ -157,26 +53,22 @@ static int report(struct measurement *m, const char *folder, struct vit_json *js
 
 static int run(const struct vit_options *options, const char *folder)
 {
-    static struct measurement m; /* its parts point at each other */
+    static struct vit_channel_measurement m; /* its parts point at each other */
     static struct vit_machine machine;
     struct vit_json json;
     if (options->n_argument > 2)
         return vit_fail(VIT_EINVAL, "study importance takes one model");
-    m = (struct measurement){.options = options};
-    int status = vit_study_model_open(&m.chosen, options, options->n_argument > 1 ? options->argument[1] : NULL);
-    if (status == VIT_OK)
-        status = vit_machine_read(&machine);
-    if (status == VIT_OK)
-        status = open_all(&m);
-    if (status == VIT_OK)
-        status = measure(&m);
+    int status = vit_channel_measure(&m, options, options->n_argument > 1 ? options->argument[1] : NULL);
+    if (status != VIT_OK)
+        return status;
+    status = vit_machine_read(&machine);
     if (status == VIT_OK) {
         vit_json_open(&json);
         vit_run_info_begin(&json, "study importance", options, &machine);
         status = report(&m, folder, &json);
         vit_json_close(&json);
     }
-    close_all(&m);
+    vit_channel_measurement_close(&m);
     return status;
 }
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "analysis/channel_importance.h"
 #include "analysis/correlation.h"
+#include "analysis/prune_paper.h"
 #include "model/base/status.h"
-#include "reports/csv_read.h"
-#include "reports/data_dir.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -157,37 +156,20 @@ static int put_blocks(const struct vit_channel_importance *r, struct vit_sink *s
 /* The paper's Fig. 5 is of Swin-T. */
 static int put_paper(const struct vit_channel_importance *r, struct vit_sink *sink)
 {
-    static const char *const columns[][2] = {{"qk_ratio_original", "qk_ratio_pruned"},
-                                             {"v_ratio_original", "v_ratio_pruned"},
-                                             {"ffn_ratio_original", "ffn_ratio_pruned"}};
-    char path[4096];
-    struct vit_csv *csv;
+    struct vit_prune_paper_block paper[VIT_PRUNE_PAPER_BLOCKS];
     if (strcmp(r->family, "swin") != 0)
         return VIT_OK;
-    int block, status = vit_data_path(path, sizeof path, "paper/fig5_taylor_pruning.csv");
-    if (status == VIT_OK)
-        status = vit_csv_open(&csv, path);
-    if (status != VIT_OK)
-        return status;
-    status = vit_csv_find(csv, "block", &block);
-    for (int kind = 0; kind < 3 && status == VIT_OK; kind++) {
-        int before, after;
-        status = vit_csv_find(csv, columns[kind][0], &before);
-        if (status == VIT_OK)
-            status = vit_csv_find(csv, columns[kind][1], &after);
-        for (int64_t row = 0; row < vit_csv_rows(csv) && status == VIT_OK; row++) {
-            struct vit_cell cell[10] = {vit_text(r->model), vit_text("paper"),
-                                        vit_text(vit_group_kind_name((enum vit_group_kind)kind))};
-            status = vit_csv_int(csv, row, block, &cell[3]);
-            if (status == VIT_OK)
-                status = vit_csv_real(csv, row, before, &cell[7]);
-            if (status == VIT_OK)
-                status = vit_csv_real(csv, row, after, &cell[8]);
-            if (status == VIT_OK && cell[3].present)
-                status = vit_sink_write(sink, cell);
+    int status = vit_prune_read_paper(paper);
+    for (int kind = 0; kind <= VIT_GROUP_FFN; kind++)
+        for (int i = 0; i < VIT_PRUNE_PAPER_BLOCKS && status == VIT_OK; i++) {
+            const struct vit_cell row[10] = {[0] = vit_text(r->model),
+                                             [1] = vit_text("paper"),
+                                             [2] = vit_text(vit_group_kind_name((enum vit_group_kind)kind)),
+                                             [3] = vit_int(i + 1),
+                                             [7] = real(paper[i].before[kind]),
+                                             [8] = real(paper[i].after[kind])};
+            status = vit_sink_write(sink, row);
         }
-    }
-    vit_csv_close(csv);
     return status;
 }
 
@@ -222,9 +204,9 @@ int vit_channel_importance_correlate(const struct vit_channel_importance *r, int
                                      struct vit_channel_correlation *c)
 {
     double *x = calloc(2 * (size_t)r->removal->n + 1, sizeof *x), *y = x + r->removal->n;
+    *c = (struct vit_channel_correlation){NAN, NAN, 0};
     if (!x)
         return vit_fail(VIT_ENOMEM, "out of memory: correlations");
-    c->n = 0;
     for (int i = 0; i < r->removal->n; i++) {
         const int group = r->removal->group[i];
         const double change = vit_group_removal_change(r->removal, i);

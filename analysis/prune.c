@@ -202,7 +202,7 @@ int vit_prune_run(struct vit_prune *p, const struct vit_options *options, const 
     if (status == VIT_OK && options->finetune_epochs)
         status = fine_tune(p);
     if (status == VIT_OK)
-        status = vit_prune_time(p, &p->speedup);
+        status = vit_prune_time(p->options, &p->whole.model, &p->now.model, &p->speedup);
     if (status == VIT_OK && options->reallocate)
         status = vit_prune_compare(p);
     if (status == VIT_OK)

@@ -101,8 +101,10 @@ struct vit_prune_network {
     const struct vit_graph *graph; /* ... with memory */
 };
 int vit_prune_evaluate(struct vit_prune *p, const struct vit_prune_network *network, struct vit_prune_quality *quality);
-/* Pairs of forwards of the whole and of the pruned network, folded, of generated weights. */
-int vit_prune_time(const struct vit_prune *p, struct vit_summary *speedup);
+/* Pairs of forwards of both networks, folded, of generated weights, with --batch and --threads: time of the whole one
+ * by that of the pruned. */
+int vit_prune_time(const struct vit_options *o, const struct vit_model_def *whole, const struct vit_model_def *pruned,
+                   struct vit_summary *speedup);
 struct vit_prune_widths vit_prune_block_widths(const struct vit_model_config *config, int block);
 int vit_prune_blocks(const struct vit_model_config *config);
 

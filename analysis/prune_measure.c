@@ -61,28 +61,28 @@ int vit_prune_evaluate(struct vit_prune *p, const struct vit_prune_network *netw
     return status;
 }
 
-int vit_prune_time(const struct vit_prune *p, struct vit_summary *speedup)
+int vit_prune_time(const struct vit_options *o, const struct vit_model_def *whole, const struct vit_model_def *pruned,
+                   struct vit_summary *speedup)
 {
-    static struct vit_instance whole, pruned; /* large */
-    const struct vit_options *o = p->options;
+    static struct vit_instance a, b; /* large */
     struct vit_protocol protocol = *vit_protocol_find("quick");
     struct vit_instance_options options = {
         .model = {.batch = o->batch, .graph = "folded"}, .threads = o->threads, .seed = o->seed};
     struct vit_pairs pairs;
-    int status = vit_instance_open_model(&whole, &p->whole.model, &options);
+    int status = vit_instance_open_model(&a, whole, &options);
     if (status != VIT_OK)
         return status;
     protocol.min_time_s = o->min_time_s >= 0 ? o->min_time_s : protocol.min_time_s;
     protocol.warmup_s = o->warmup_s >= 0 ? o->warmup_s : protocol.warmup_s;
     protocol.repeat = o->repeat ? o->repeat : protocol.repeat;
-    status = vit_instance_open_model(&pruned, &p->now.model, &options);
+    status = vit_instance_open_model(&b, pruned, &options);
     if (status == VIT_OK) {
-        status = vit_runner_compare(&pairs, &whole, &pruned, &protocol);
+        status = vit_runner_compare(&pairs, &a, &b, &protocol);
         if (status == VIT_OK)
             *speedup = pairs.speed;
-        vit_instance_close(&pruned);
+        vit_instance_close(&b);
     }
-    vit_instance_close(&whole);
+    vit_instance_close(&a);
     return status;
 }
 

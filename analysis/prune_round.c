@@ -180,7 +180,7 @@ static int measure(struct round *r)
     int status = vit_prune_evaluate(p, &(struct vit_prune_network){.model = &p->now.model, .graph = &r->narrow.graph},
                                     &p->quality);
     if (status == VIT_OK && p->plan.resource == VIT_PRUNE_LATENCY) {
-        status = vit_prune_time(p, &speedup);
+        status = vit_prune_time(p->options, &p->whole.model, &p->now.model, &speedup);
         p->time_share = 1 / speedup.median;
     }
     return status;
