@@ -23,7 +23,7 @@ static void test_texts_give_the_same_configuration_again(void **state)
     static const char *const spec[] = {
         "efficientvit_m4[ffn_ratio=2.1,0.3,2 qk_dim=v v_ratio=0.4 kernels=3 drop_path=0.1 merge_ffn_dim.1=30,40]",
         "efficientvit_m0[stages=2 sandwich=2 ffn_dim.0=10,20,30,40 heads.1=2 norm=ln act=silu distilled=on]",
-        "deit_tiny[layers=AFFAFF depth=3 head_split=on ffn_dim.1=300,200 qk_dim.0=20]",
+        "deit_tiny[layers=AFFAFF depth=3 head_split=on pool=mean ffn_dim.1=300,200 qk_dim.0=20]",
         "swin_tiny[stages=3 embed_dim=96 mhsa_share=0.2 drop=0.1 window=8,4,2]",
     };
     for (int i = 0; i < vit_n_models + 4; i++) {
@@ -347,6 +347,8 @@ static void test_variants_run(void **state)
         "deit_nano[head_split=on qk_dim=5]",
         "deit_nano[norm=bn qk_dim=7 v_ratio=0.5 heads.1=2 ffn_dim.1=50]",
         "deit_nano[mhsa_share=0.75 distilled=on]",
+        "deit_nano[mhsa_share=0 pool=mean]",
+        "deit_nano[pool=mean distilled=on norm=bn]",
         "swin_nano[norm=bn act=hswish]",
         "swin_nano[head_split=on]",
         "swin_nano[layers=AAFAFFAF qk_dim=3 img=60]",

@@ -17,6 +17,7 @@ enum vit_norm { VIT_NORM_LAYER, VIT_NORM_BATCH };
 enum vit_act { VIT_ACT_RELU, VIT_ACT_GELU, VIT_ACT_HSWISH, VIT_ACT_SILU };
 enum vit_mixer { VIT_MIXER_CGA, VIT_MIXER_MHSA };
 enum vit_block { VIT_BLOCK_SANDWICH, VIT_BLOCK_SWIN };
+enum vit_pool { VIT_POOL_TOKEN, VIT_POOL_MEAN };
 enum vit_network {
     VIT_NETWORK_MOBILENET_V2,
     VIT_NETWORK_MOBILENET_V3_LARGE,
@@ -42,6 +43,7 @@ struct vit_model_config {
     enum vit_block block;
     enum vit_norm norm;
     enum vit_act act;
+    enum vit_pool pool;       /* deit: what the head reads */
     enum vit_network network; /* mobilenet: its table of blocks */
     int sandwich;
     bool cascade, query_conv, token_interaction, head_split, distilled;

@@ -44,6 +44,8 @@ const struct vit_setting vit_settings[] = {
      .help = "FFNs on each side of the mixer of a sandwich"},
     {"head_split", "deit swin", VIT_SETTING_SWITCH, VIT_SETTING_ONE, AT(head_split),
      .help = "a head sees its slice of the channels alone, as cga without its cascade"},
+    {"pool", "deit", VIT_SETTING_CHOICE, VIT_SETTING_ONE, AT(pool), .choices = "token mean",
+     .help = "what the head reads: the class token, or the mean over the patches, for networks without attention"},
     {"norm", ALL, VIT_SETTING_CHOICE, VIT_SETTING_ONE, AT(norm), .choices = "ln bn",
      .help = "layer norm or batch norm, everywhere"},
     {"act", ALL, VIT_SETTING_CHOICE, VIT_SETTING_ONE, AT(act), .choices = "relu gelu hswish silu",

@@ -81,17 +81,25 @@ static struct vit_tensor *block(struct vit_graph *g, const struct vit_model_conf
     return x;
 }
 
-/* Logits of one prefix token: (B, N, C) -> (B, classes) */
-static struct vit_tensor *classify(struct vit_graph *g, const char *name, struct vit_tensor *x, int token, int classes)
+/* Logits of a prefix token, or of the mean over the patches: (B, N, C) -> (B, classes) */
+static struct vit_tensor *classify(struct vit_graph *g, const struct vit_model_config *c, const char *name,
+                                   struct vit_tensor *x, int token)
 {
     if (!x)
         return NULL;
     int64_t batch = x->dim[0], channels = x->dim[2];
-    x = vit_add_op(g, VIT_OP_slice, vit_layer_name(g, "%s.token", name),
-                   ((struct vit_attr){.axis = 1, .start = token, .length = 1}), x);
-    if (x)
-        x = vit_graph_reshape(g, x, 2, (int64_t[]){batch, channels});
-    return vit_layer_linear(g, name, x, classes, true);
+    if (c->pool == VIT_POOL_MEAN) {
+        const int prefix = c->distilled ? 2 : 1;
+        x = vit_add_op(g, VIT_OP_slice, vit_layer_name(g, "%s.patches", name),
+                       ((struct vit_attr){.axis = 1, .start = prefix, .length = x->dim[1] - prefix}), x);
+        x = vit_add_op(g, VIT_OP_reduce_mean, vit_layer_name(g, "%s.mean", name),
+                       ((struct vit_attr){.axis = 1, .length = 1}), x);
+    } else {
+        x = vit_add_op(g, VIT_OP_slice, vit_layer_name(g, "%s.token", name),
+                       ((struct vit_attr){.axis = 1, .start = token, .length = 1}), x);
+        x = x ? vit_graph_reshape(g, x, 2, (int64_t[]){batch, channels}) : NULL;
+    }
+    return vit_layer_linear(g, name, x, c->classes, true);
 }
 
 static int build(struct vit_graph *g, const struct vit_model_config *c)
@@ -103,9 +111,9 @@ static int build(struct vit_graph *g, const struct vit_model_config *c)
     g->site = (struct vit_site){.stage = -1, .block = -1, .head = -1, .role = VIT_ROLE_HEAD};
     x = vit_layer_norm_by(g, "norm", x, c->norm, norm_eps);
     vit_graph_tap(g, "norm", x);
-    g->logits = classify(g, "head", x, 0, c->classes);
+    g->logits = classify(g, c, "head", x, 0);
     if (c->distilled)
-        vit_layer_distill(g, classify(g, "head_dist", x, 1, c->classes));
+        vit_layer_distill(g, classify(g, c, "head_dist", x, 1));
     return g->status;
 }
 
