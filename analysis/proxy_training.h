@@ -17,6 +17,6 @@ struct vit_proxy_training {
 /* The training alone, as `vitscope train` does it: FOLDER/final.safetensors and its other files. */
 int vit_proxy_training_learn(const struct vit_proxy_training *p);
 
-/* Adds top1_pct, of the last epoch on --val, with its data set, and train_images_per_s. A training whose loss is no
- * number any more, or that has no images to test on, is a result without a value. */
+/* Adds top1_pct, of the last epoch on --val, with its interval over images and its data set, and train_images_per_s. A
+ * training whose loss is no number any more, or that has no images to test on, is a result without a value. */
 int vit_proxy_training_run(const struct vit_proxy_training *p, struct vit_results *results);

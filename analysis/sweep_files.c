@@ -20,6 +20,7 @@ static const struct {
     {{"compulsory_bytes", VIT_REAL, "B", "inputs, weights and outputs of all operators, eager graph, one image"},
      false},
     {{"live_bytes", VIT_REAL, "B", "largest sum of results alive at once, one image, eager graph"}, false},
+    {{"sim_l2_bytes", VIT_REAL, "B", "simulated: fetched into the second cache, one image"}, false},
     {{"sim_memory_bytes", VIT_REAL, "B", "simulated: between the last cache and memory, one image"}, false},
     {{"images_per_s", VIT_REAL, "", "batch 16, one thread, folded graph, median"}, true},
     {{"base_images_per_s", VIT_REAL, "", "of the base, in pairs with it"}, false},

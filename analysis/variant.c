@@ -204,25 +204,44 @@ static int record_times(struct work *w, struct vit_results *results)
     return results->status;
 }
 
-/* Bytes between the last cache and memory, where the traffic probe was asked to simulate them. */
+/* False where a step has none. */
+static bool add_column(double *sum, const struct vit_profile *p, const char *name)
+{
+    const int column = vit_traffic_find(&p->traffic, name);
+    if (column < 0)
+        return false;
+    for (int s = 0; s < p->instance.plan.n_step; s++) {
+        const struct vit_cell *cell = &p->traffic.step[s * p->traffic.n + column];
+        if (!cell->present)
+            return false;
+        *sum += cell->r;
+    }
+    return true;
+}
+
+/* What the traffic probe simulates; absent where it was not asked to. */
 static void record_traffic(struct vit_results *results, const struct vit_profile *p)
 {
-    const int read = vit_traffic_find(&p->traffic, "sim_chained_llc_fill_bytes"),
-              written = vit_traffic_find(&p->traffic, "sim_chained_llc_wb_bytes");
-    struct vit_result result = {.name = "sim_memory_bytes", .reason = "not simulated: --traffic simulated"};
-    double sum = 0;
-    bool all = read >= 0 && written >= 0;
-    for (int s = 0; s < p->instance.plan.n_step && all; s++) {
-        const struct vit_cell *cell = &p->traffic.step[s * p->traffic.n];
-        all = cell[read].present && cell[written].present;
-        sum += all ? cell[read].r + cell[written].r : 0;
+    static const struct {
+        const char *name, *source, *column[2]; /* of which the sum is taken; the second may be NULL */
+    } traffic[] = {
+        {"sim_l2_bytes", "simulated: fetched into the second cache, one image", {"sim_chained_l2_fill_bytes", NULL}},
+        {"sim_memory_bytes",
+         "simulated: filled from and written back to memory by the last cache, one image",
+         {"sim_chained_llc_fill_bytes", "sim_chained_llc_wb_bytes"}}};
+    for (size_t i = 0; i < sizeof traffic / sizeof traffic[0]; i++) {
+        struct vit_result result = {.name = traffic[i].name, .reason = "not simulated: --traffic simulated"};
+        double sum = 0;
+        bool all = true;
+        for (int k = 0; k < 2 && traffic[i].column[k]; k++)
+            all = all && add_column(&sum, p, traffic[i].column[k]);
+        if (all) {
+            result.value = vit_real_cell(sum);
+            result.source = traffic[i].source;
+            result.reason = NULL;
+        }
+        vit_results_add(results, result);
     }
-    if (all) {
-        result.value = vit_real_cell(sum);
-        result.source = "simulated: filled from and written back to memory by the last cache, one image";
-        result.reason = NULL;
-    }
-    vit_results_add(results, result);
 }
 
 /* Shares of the eager graph at batch 1. */
