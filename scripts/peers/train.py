@@ -3,7 +3,7 @@
 """Trains in PyTorch the network that `vitscope train` trained, by the same recipe on the same images.
 
 RUN is the folder of a finished `vitscope train` on Fashion-MNIST: model, configuration and settings are read from it.
-The network is timm's (EfficientViT, DeiT); the augmentation is the recipe's (none or crop-flip), drawn by torch, so runs
+The network is timm's (EfficientViT, DeiT); the augmentation is the recipe's (crops with margins, mirroring), drawn by torch, so runs
 agree within the noise between seeds, not digit by digit. Prints a row per epoch as CSV (and writes it to --out). Needs
 scripts/peers/setup. Examples:
 
@@ -25,6 +25,8 @@ import torch
 from timm.models import efficientvit_msra
 from timm.models.vision_transformer import VisionTransformer
 
+# Margins as a share of the side, probability to mirror.
+AUGMENT = {"none": (0, 0), "none,flip=0.5": (0, 0.5), "crop-flip": (1 / 8, 0.5)}
 FASHION = "/usr/share/datasets/fashion-mnist"
 
 
@@ -51,7 +53,7 @@ def settings_of(run):
     other = [f"{key}={s[key]}" for key in ("mixup", "cutmix", "cooldown-epochs", "ema") if float(s[key])]
     other += [f"{key}={s[key]}" for key, good in (("optimizer", "adamw"), ("schedule", "cosine"), ("distill-from", ""),
                                                   ("repeats", "1"), ("weights", "")) if s[key] != good]
-    if s["augment"] not in ("none", "crop-flip") or not s["data"].startswith("fashion-mnist"):
+    if s["augment"] not in AUGMENT or not s["data"].startswith("fashion-mnist"):
         other.append(f"augment={s['augment']} data={s['data']}")
     if other:
         sys.exit(f"train: this run has settings that are not done here: {' '.join(other)}")
@@ -114,15 +116,15 @@ def images(part, img):
     return pixels / 255, labels
 
 
-def crop_flip(x):
-    """A window of the image with black margins of an eighth of its side, mirrored half of the time."""
+def augment(x, share, flip):
+    """A window of the image with black margins, mirrored sometimes."""
     n, _, side, _ = x.shape
-    margin = side // 8
+    margin = int(side * share)
     padded = torch.nn.functional.pad(x, [margin] * 4)
     top, left = (torch.randint(0, 2 * margin + 1, (n,)) for _ in range(2))
     rows = (top[:, None] + torch.arange(side))[:, None, :, None]
     columns = left[:, None] + torch.arange(side)
-    columns = torch.where(torch.rand(n, 1) < 0.5, columns.flip(1), columns)[:, None, None, :]
+    columns = torch.where(torch.rand(n, 1) < flip, columns.flip(1), columns)[:, None, None, :]
     return padded[torch.arange(n)[:, None, None, None], torch.arange(1)[None, :, None, None], rows, columns]
 
 
@@ -183,7 +185,7 @@ def main():
         order, total = torch.randperm(len(x)), 0.0
         for i in range(per_epoch):
             pick = order[i * s["batch"]:(i + 1) * s["batch"]]
-            batch = crop_flip(x[pick]) if s["augment"] == "crop-flip" else x[pick]
+            batch = augment(x[pick], *AUGMENT[s["augment"]])
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(step, steps, per_epoch, s)
             loss = loss_of(net(normalise(batch)), y[pick])
