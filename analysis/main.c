@@ -39,7 +39,8 @@ static void print_help(FILE *file)
                   "  vitscope help set          settings that change a model\n"
                   "  vitscope --version\n\nfirst steps:\n"
                   "  vitscope models\n  vitscope profile deit_tiny swin_tiny efficientvit_m4 --data fashion-mnist\n"
-                  "  vitscope study memory-bound\n");
+                  "  vitscope train efficientvit_m0 --recipe fashion\n"
+                  "  vitscope reproduce fig2 table1\n");
 }
 
 static void print_command_help(FILE *file, const struct vit_command *command)

@@ -19,8 +19,9 @@ enum type { INTEGER, SEED, NUMBER, SHARD, TEXT, SETTINGS, FLAG };
 #define AT(field) offsetof(struct vit_options, field)
 
 static const struct vit_option_def table[] = {
-    {"batch", "N", "images per forward (default 1; throughput: 16)", INTEGER, AT(batch), 1, 4096},
-    {"threads", "N", "threads (default 1; machine, reproduce: all); results are the same bit for bit", INTEGER,
+    {"batch", "N", "images per forward or step (default 1; throughput: 16; train: the recipe's)", INTEGER, AT(batch), 1,
+     4096},
+    {"threads", "N", "threads (default 1; machine, reproduce, train: all); results are the same bit for bit", INTEGER,
      AT(threads), 1, 1024},
     {"img", "N", "side of the input in pixels (default: the model's, 224)", INTEGER, AT(img), 1, 4096},
     {"sizes", "LIST", "sides of the input in pixels of a study that compares them: \"224,384,512\"", TEXT, AT(sizes), 0,
