@@ -234,7 +234,8 @@ static int find_attention(struct vit_channel_groups *groups, const struct vit_gr
             p.heads++;
         p.qk = width_of(r);
         p.v = width_of(find_region(graph, r->block, VIT_ROLE_VALUE, 0));
-        struct vit_channel_group group = {.module = r->block, .site = r->site, .place = place++};
+        struct vit_channel_group group = {.module = r->block, .site = r->site, .place = place};
+        place++;
         for (group.head = 0; group.head < p.heads && status == VIT_OK; group.head++)
             status = find_head(groups, graph, &p, group);
     }
@@ -343,7 +344,7 @@ static void move(const struct vit_channel_groups *groups, int group, vit_real *k
             if (restored) {
                 memcpy(at, restored, bytes);
                 restored += w.run;
-            } else {
+            } else if (kept) {
                 memcpy(kept, at, bytes);
                 memset(at, 0, bytes);
                 kept += w.run;

@@ -203,10 +203,11 @@ static int put_check(const struct vit_channel_importance *r, struct vit_sink *si
 int vit_channel_importance_correlate(const struct vit_channel_importance *r, int kind, int criterion,
                                      struct vit_channel_correlation *c)
 {
-    double *x = calloc(2 * (size_t)r->removal->n + 1, sizeof *x), *y = x + r->removal->n;
+    double *x = calloc(2 * (size_t)r->removal->n + 1, sizeof *x);
     *c = (struct vit_channel_correlation){NAN, NAN, 0};
     if (!x)
         return vit_fail(VIT_ENOMEM, "out of memory: correlations");
+    double *y = x + r->removal->n;
     for (int i = 0; i < r->removal->n; i++) {
         const int group = r->removal->group[i];
         const double change = vit_group_removal_change(r->removal, i);

@@ -162,7 +162,8 @@ static void note_noise(struct vit_finding *f)
 
 static struct vit_finding compare(struct vit_finding f, const struct vit_results *results)
 {
-    double low, high, value = f.measured.r;
+    double low = 0, high = 0; /* check() has read them once */
+    const double value = f.measured.r;
     bool holds;
     if (is(f.claim, "between")) {
         (void)interval(f.claim->threshold, &low, &high);

@@ -172,15 +172,18 @@ static int report(struct measurement *m, struct vit_json *json)
     vit_profile_settings(&m->profile, cost, sizeof cost);
     snprintf(settings, sizeof settings, "time: %s; importance: %.300s; %.400s", cost,
              m->options->weights ? m->options->weights : "generated weights", m->images.text);
-    m->join.settings = settings;
     write_info(json, m);
+    m->join.settings = settings;
     int status = vit_join_write(&m->join);
     if (status == VIT_OK && vit_plot_available())
         status = vit_join_draw(&m->join);
     snprintf(path, sizeof path, "%s/run.json", m->join.folder);
     if (status == VIT_OK)
         status = vit_json_write(json, path);
-    return status == VIT_OK ? vit_join_print(&m->join, m->options) : status;
+    if (status == VIT_OK)
+        status = vit_join_print(&m->join, m->options);
+    m->join.settings = NULL;
+    return status;
 }
 
 static int work(struct measurement *m, const char *spec)

@@ -89,4 +89,4 @@ struct vit_join_heads {
     double map_similarity, output_similarity; /* of each with the one most alike: cosine of the whole */
     double loss_change, logit_change;         /* without one */
 };
-int vit_join_heads(const struct vit_join *join, struct vit_site block, struct vit_join_heads *heads);
+int vit_join_heads(const struct vit_join *join, struct vit_site site, struct vit_join_heads *heads);

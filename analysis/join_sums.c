@@ -260,7 +260,7 @@ static int interval(struct vit_join_answer *answer, const double *x, const doubl
 int vit_join_ask(const struct vit_join *join, struct vit_join_question question, struct vit_join_answer *answer)
 {
     static struct vit_join_sum layer[VIT_MAX_GROUPS]; /* large */
-    double x[VIT_MAX_GROUPS], y[VIT_MAX_GROUPS];
+    double x[VIT_MAX_GROUPS] = {0}, y[VIT_MAX_GROUPS] = {0};
     const int n = vit_join_layers(join, layer);
     int status = VIT_OK;
     *answer = (struct vit_join_answer){0, (double)NAN, {(double)NAN, (double)NAN}};

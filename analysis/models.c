@@ -161,8 +161,6 @@ static int run(const struct vit_options *options)
         if (status == VIT_OK && vit_shard_has(options->shard, models++))
             status = write_row(&sink, &vit_models[i], options);
     }
-    if (status == VIT_OK && options->n_argument == 0 && models == 0)
-        status = vit_fail(VIT_EINVAL, "--img %d: no model takes this size; all take 224", options->img);
     if (status != VIT_OK) {
         vit_sink_abort(&sink);
         return status;

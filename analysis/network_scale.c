@@ -68,6 +68,12 @@ struct bracket {
 /* Work grows a little less than with the square of the width. */
 static const double usual_growth = 1.6;
 
+/* Copies of one configuration: what lies between their members is equal too. */
+static bool is_same(const struct vit_model_config *a, const struct vit_model_config *b)
+{
+    return memcmp(a, b, sizeof *a) == 0; /* NOLINT(bugprone-suspicious-memory-comparison) */
+}
+
 /* The next width to try; 0: there is none between those tried. */
 static double next_width(const struct bracket *b, const struct vit_scale_search *s, int blocks, double width,
                          double off)
@@ -80,11 +86,11 @@ static double next_width(const struct bracket *b, const struct vit_scale_search 
     const double low = log(b->small.width), high = log(b->large.width),
                  met = -b->small.off / (b->large.off - b->small.off); /* where the straight line meets the target */
     for (int i = 0; i < 2 * PARTS; i++) { /* widths go in steps: the nearest that is another network than the two */
-        const double part = met + (i % 2 ? -1 : 1) * ((i + 1) / 2) / (double)PARTS,
+        const double part = met + (i % 2 ? -1 : 1) * (double)((i + 1) >> 1) / PARTS,
                      next = exp(low + part * (high - low));
         struct vit_model_config c = *s->config;
         if (part > 0 && part < 1 && vit_network_scale(&c, s->family, (struct vit_scale){next, blocks}) == VIT_OK &&
-            memcmp(&c, &b->small.config, sizeof c) != 0 && memcmp(&c, &b->large.config, sizeof c) != 0)
+            !is_same(&c, &b->small.config) && !is_same(&c, &b->large.config))
             return next;
     }
     return 0;

@@ -97,10 +97,11 @@ static int gather_pairs(const struct vit_redundancy *r, struct vit_head_question
 static int open_pairs(const struct vit_redundancy *r, struct pairs *p)
 {
     const size_t n = (size_t)r->removal.n;
-    double *memory = calloc(3 * n, sizeof *memory);
-    if (!memory)
+    *p = (struct pairs){.similarity = calloc(3 * n + 1, sizeof(double))};
+    if (!p->similarity)
         return vit_fail(VIT_ENOMEM, "out of memory: correlations");
-    *p = (struct pairs){memory, memory + n, memory + 2 * n, 0};
+    p->loss = p->similarity + n;
+    p->logits = p->loss + n;
     return VIT_OK;
 }
 

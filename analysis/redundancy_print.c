@@ -210,8 +210,9 @@ int vit_redundancy_print(const struct vit_redundancy *r, const struct vit_option
 static int draw(const struct vit_redundancy_figure *f, const char *folder, const char *figure, const char *csv)
 {
     char data[4200], name[sizeof f->model], output[4400], number[16], blocks[16];
-    for (size_t i = 0; i < sizeof name; i++)
-        name[i] = (char)(isalnum((unsigned char)f->model[i]) || !f->model[i] ? f->model[i] : '_');
+    snprintf(name, sizeof name, "%s", f->model);
+    for (char *c = name; *c; c++)
+        *c = (char)(isalnum((unsigned char)*c) ? *c : '_');
     snprintf(data, sizeof data, "%s/%s.csv", folder, csv);
     snprintf(output, sizeof output, "%s/%s_%s", folder, name, figure);
     snprintf(number, sizeof number, "%d", f->number);

@@ -31,6 +31,7 @@ enum { N_PAPER = sizeof paper_columns / sizeof paper_columns[0] };
 
 static int read_row(const struct vit_csv *csv, int64_t row, struct paper *p)
 {
+    const double none = NAN;
     int at, status = VIT_OK;
     for (int i = 0; i < N_PAPER && status == VIT_OK; i++) {
         struct vit_cell cell;
@@ -38,7 +39,7 @@ static int read_row(const struct vit_csv *csv, int64_t row, struct paper *p)
         if (status == VIT_OK)
             status = vit_csv_real(csv, row, at, &cell);
         if (status == VIT_OK)
-            *(double *)((char *)p + paper_columns[i].offset) = cell.present ? cell.r : NAN;
+            memcpy((char *)p + paper_columns[i].offset, cell.present ? &cell.r : &none, sizeof none);
     }
     return status;
 }

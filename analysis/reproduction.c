@@ -219,6 +219,7 @@ static void tell(const struct schedule *s, int i, struct vit_progress *progress,
     vit_progress_text(text, sizeof text, progress,
                       (struct vit_progress_state){(int64_t)(1000 * done_s), vit_clock_ns() - progress->start_ns});
     fprintf(stderr, "%s: %s\n", text, s->item[i].unit->key);
+    progress->label = "";
 }
 
 static int measure_all(const struct schedule *s)

@@ -106,13 +106,14 @@ static void test_agreement_of_blocks_with_openblas(void **state)
 }
 
 /* Folding of norms is done once, before the first forward; a sigmoid is of one value per channel, too small to be
- * checked; evaluation has no operators of training; hswish, silu, relu6 and hsigmoid are of other
+ * checked; evaluation has no operators of training nor of losses; hswish, silu, relu6 and hsigmoid are of other
  * networks, and walk as relu does. */
 static bool is_left_out(enum vit_op_kind kind)
 {
     return kind == VIT_OP_fold_batch_norm || kind == VIT_OP_sigmoid || kind == VIT_OP_cross_entropy ||
-           kind == VIT_OP_batch_norm_train || kind == VIT_OP_dropout || kind == VIT_OP_drop_path ||
-           kind == VIT_OP_hswish || kind == VIT_OP_silu || kind == VIT_OP_relu6 || kind == VIT_OP_hsigmoid;
+           kind == VIT_OP_binary_cross_entropy || kind == VIT_OP_one_hot || kind == VIT_OP_batch_norm_train ||
+           kind == VIT_OP_dropout || kind == VIT_OP_drop_path || kind == VIT_OP_hswish || kind == VIT_OP_silu ||
+           kind == VIT_OP_relu6 || kind == VIT_OP_hsigmoid;
 }
 
 static void test_agreement_is_of_every_kind(void **state)

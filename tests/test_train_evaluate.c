@@ -37,7 +37,7 @@ static int place_of(const vit_real *logit, int label)
 {
     int place = 0;
     for (int k = 0; k < CLASSES; k++)
-        place += k != label && (logit[k] > logit[label] || (logit[k] == logit[label] && k < label));
+        place += k < label ? logit[k] >= logit[label] : logit[k] > logit[label];
     return place;
 }
 

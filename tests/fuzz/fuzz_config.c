@@ -50,6 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     if (vit_config_set(&config, from->family->name, text) == VIT_OK) {
         check(&config, from);
     } else {
+        /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): not a byte */
         require(memcmp(&config, &from->config, sizeof config) == 0, "nothing has changed");
         require(!strchr(vit_error(), '\n'), "the message is one line");
     }
