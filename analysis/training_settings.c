@@ -35,20 +35,34 @@ static int read_lr(struct vit_training_settings *s, const char *text)
                          : vit_fail(VIT_EINVAL, "--lr %s: takes a rate above 0, or RATE/IMAGES: 1e-3/512", text);
 }
 
+/* "cosine", "cosine:epoch", "step/30" */
 static int read_schedule(struct vit_training_settings *s, const struct vit_options *options)
 {
-    static const char by_epoch[] = ":epoch";
-    const size_t length = strlen(options->schedule), end = sizeof by_epoch - 1;
-    s->by_epoch = length > end && strcmp(options->schedule + length - end, by_epoch) == 0;
-    snprintf(s->schedule_kind, sizeof s->schedule_kind, "%.*s", (int)(s->by_epoch ? length - end : length),
-             options->schedule);
+    char *unit, *every, *end;
+    long decay_epochs = 0;
+    snprintf(s->schedule_kind, sizeof s->schedule_kind, "%s", options->schedule);
+    if ((unit = strchr(s->schedule_kind, ':')))
+        *unit++ = '\0';
+    s->by_epoch = unit && strcmp(unit, "epoch") == 0;
+    if ((every = strchr(s->schedule_kind, '/'))) {
+        *every++ = '\0';
+        decay_epochs = strtol(every, &end, 10);
+    }
+    const bool is_step = strcmp(s->schedule_kind, "step") == 0;
+    if ((unit && !s->by_epoch) || is_step != (every != NULL) || (every && (*end || decay_epochs < 1)))
+        return vit_fail(VIT_EINVAL,
+                        "--schedule %s: is cosine, linear, constant, or step/N for a tenth every N epochs; "
+                        "then :epoch if it is to change with epochs",
+                        options->schedule);
     s->schedule = (struct vit_schedule){.kind = s->schedule_kind,
                                         .lr = s->lr,
                                         .min_lr = options->min_lr,
                                         .warmup_lr = options->warmup_lr,
                                         .epochs = options->epochs,
                                         .warmup_epochs = options->warmup_epochs,
-                                        .cooldown_epochs = options->cooldown_epochs};
+                                        .cooldown_epochs = options->cooldown_epochs,
+                                        .decay_epochs = decay_epochs,
+                                        .decay_rate = 0.1};
     return vit_schedule_check(&s->schedule);
 }
 

@@ -202,6 +202,25 @@ static void test_train_accumulates_batches(void **state)
     vit_csv_close(two);
 }
 
+static void test_train_steps_its_rate_down(void **state)
+{
+    (void)state;
+    struct vit_csv *metrics;
+    struct vit_cell lr;
+    EXPECT(0, "", DEIT "--lr 0.01 --warmup-epochs 0 --schedule step/2 --out %s/steps", program_folder);
+    assert_ok(vit_csv_open(&metrics, program_path("steps/metrics.csv")));
+    assert_int_equal(vit_csv_rows(metrics), 12); /* 4 an epoch */
+    for (int64_t row = 0; row < 12; row++) {
+        assert_ok(vit_csv_real(metrics, row, 3, &lr));
+        assert_close(lr.r, row < 8 ? 0.01 : 0.001, 1e-9); /* printed digits */
+    }
+    vit_csv_close(metrics);
+    EXPECT(2, "--schedule step: is cosine,", DEIT "--schedule step --out %s/never", program_folder);
+    EXPECT(2, "--schedule cosine/3: is cosine,", DEIT "--schedule cosine/3 --out %s/never", program_folder);
+    EXPECT(2, "schedule \"steep\" is unknown; there are cosine", DEIT "--schedule steep --out %s/never",
+           program_folder);
+}
+
 /* The last checkpoint stays, and the run goes on from it. */
 static void test_train_names_step_and_tensor_of_a_loss_that_is_no_number(void **state)
 {
@@ -294,6 +313,7 @@ int main(void)
         cmocka_unit_test(test_train_replaces_images_that_cannot_be_read),
         cmocka_unit_test(test_train_ends_after_a_signal_with_a_checkpoint),
         cmocka_unit_test(test_train_accumulates_batches),
+        cmocka_unit_test(test_train_steps_its_rate_down),
         cmocka_unit_test(test_train_names_step_and_tensor_of_a_loss_that_is_no_number),
         cmocka_unit_test(test_train_keeps_its_checkpoint_when_the_disk_is_full),
         cmocka_unit_test(test_finetune_and_eval_read_what_train_wrote),
