@@ -13,6 +13,7 @@ static const struct {
     struct vit_column column;
     bool shown;
 } figures[] = {
+    {{"mhsa_share_pct", VIT_REAL, "%", "attention layers by all layers, after the search"}, false},
     {{"params", VIT_REAL, "count", "learned numbers, eager graph"}, true},
     {{"params_folded", VIT_REAL, "count", "learned numbers after batch norm folding"}, false},
     {{"macs", VIT_REAL, "MAC", "multiply-accumulates of one image"}, true},

@@ -6,6 +6,7 @@
 #include "analysis/profile_traffic.h"
 #include "analysis/proxy_training.h"
 #include "model/base/status.h"
+#include "model/zoo/block_layout.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -179,6 +180,22 @@ static void record_counts(struct vit_results *results, const struct counts *c)
         vit_results_value(results, row[i].value, "counted from the graph, one image", "%s", row[i].name);
 }
 
+/* Depths are whole numbers: a search for speed can move the share from what was asked for. */
+static void record_attention(struct vit_results *results, const struct vit_model_config *c)
+{
+    const int layers = vit_layout_layers_per_block(c) * vit_layout_blocks_before(c, c->stages);
+    struct vit_result share = {.name = "mhsa_share_pct", .reason = "a network without blocks of layers"};
+    int attention = 0;
+    for (int i = 0; i < layers; i++)
+        attention += vit_layout_is_attention(c, i);
+    if (layers > 0) {
+        share.value = vit_real_cell(100.0 * attention / layers);
+        share.source = vit_results_text(results, "%d of %d layers", attention, layers);
+        share.reason = NULL;
+    }
+    vit_results_add(results, share);
+}
+
 /* Once more, not the times that the search stopped at: those are near the target because they were chosen so. */
 static int record_times(struct work *w, struct vit_results *results)
 {
@@ -299,6 +316,7 @@ static int measure(struct work *w, struct vit_reproduction *r, struct vit_result
     if (status != VIT_OK)
         return status;
     record_counts(results, &counts);
+    record_attention(results, &w->model.config);
     const char *own = w->unit->options.set;
     const struct vit_result *network = vit_results_find(results, "width_factor");
     const char *set =

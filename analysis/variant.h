@@ -28,7 +28,8 @@ struct vit_variant {
     bool train;   /* options are those of a training too */
 };
 
-/* A unit's measure. Results: params, params_folded, macs, flops, compulsory_bytes (one image, eager graph), live_bytes;
+/* A unit's measure. Results: params, params_folded, macs, flops, compulsory_bytes (one image, eager graph), live_bytes,
+ * mhsa_share_pct;
  * images_per_s, base_images_per_s and speed_ratio (folded graph, in pairs with the base, batch VIT_VARIANT_BATCH, one
  * thread); memory_bound_pct (eager graph); bytes of caches that options.traffic asks for; width_factor, whose source is
  * the network as settings on top of the base, blocks_added, networks_tried, held_ratio; top1_pct. A network that cannot
