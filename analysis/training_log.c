@@ -188,7 +188,7 @@ static int draw(const struct vit_training *t)
         return VIT_OK;
     snprintf(data, sizeof data, "%s/epochs.csv", t->folder);
     snprintf(output, sizeof output, "%s/learning_curves", t->folder);
-    snprintf(title, sizeof title, "%s learns %.150s", t->model->name, o->data);
+    snprintf(title, sizeof title, "%s learns %.150s", t->settings.choice.model.name, o->data);
     snprintf(subtitle, sizeof subtitle, "%d x %d, batch %d, %s, lr %s, seed %" PRIu64, t->settings.preprocess.size,
              t->settings.preprocess.size, o->batch * o->accumulate, o->optimizer, o->lr, o->seed);
     const struct vit_plot_variable variable[] = {
@@ -258,7 +258,7 @@ void vit_training_tell_begin(const struct vit_training *t)
     const struct vit_training_settings *s = &t->settings;
     if (!is_writer(t) || o->quiet || !vit_output_is_table(o))
         return;
-    printf("%s: %.2f M parameters, %d x %d, %d classes; %" PRId64 " images of %s", s->model.name,
+    printf("%s: %.2f M parameters, %d x %d, %d classes; %" PRId64 " images of %s", s->choice.model.name,
            (double)vit_graph_parameters((struct vit_graph *)&t->trainer.graph) / 1e6, s->preprocess.size,
            s->preprocess.size, t->data.classes, t->data.count, o->data);
     if (t->val.def)
@@ -266,10 +266,10 @@ void vit_training_tell_begin(const struct vit_training *t)
     if (o->weights)
         printf("\nbegins with %s: %d tensors, %d of them resized%s", o->weights, t->start_report.loaded,
                t->start_report.resized, t->start_report.kept ? "; the head is new" : "");
-    printf("\n%" PRId64 " epochs of %" PRId64 " steps of %.0f images, %s, learning rate %.3g, seed %" PRIu64
+    printf("\n%" PRId64 " epoch%s of %" PRId64 " steps of %.0f images, %s, learning rate %.3g, seed %" PRIu64
            ", %d thread%s; results in %s\n",
-           vit_schedule_epochs(&s->schedule), t->steps, images_of_step(t), o->optimizer, s->schedule.lr, o->seed,
-           o->threads, o->threads > 1 ? "s" : "", t->folder);
+           vit_schedule_epochs(&s->schedule), vit_schedule_epochs(&s->schedule) == 1 ? "" : "s", t->steps,
+           images_of_step(t), o->optimizer, s->schedule.lr, o->seed, o->threads, o->threads > 1 ? "s" : "", t->folder);
     if (t->epoch || t->step)
         printf("goes on after step %" PRId64 " of epoch %" PRId64 "\n", t->step, t->epoch + 1);
     printf("\nepoch  train loss%s%s  images/s      time\n", t->val.def ? "  val loss  top-1 %  top-5 %" : "",

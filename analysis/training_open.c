@@ -115,7 +115,7 @@ static int open_judge(struct vit_training *t)
 {
     struct vit_instance_options o = {
         .model = {.batch = JUDGE_BATCH, .graph = "folded"}, .threads = t->options->threads, .seed = t->options->seed};
-    int status = t->val.def ? vit_instance_open_model(&t->judge, &t->settings.model, &o) : VIT_OK;
+    int status = t->val.def ? vit_instance_open_model(&t->judge, &t->settings.choice.model, &o) : VIT_OK;
     return status == VIT_OK ? vit_evaluation_open(&t->evaluation, t->data.classes) : status;
 }
 
@@ -129,7 +129,7 @@ static int open_teacher(struct vit_training *t)
         status = vit_fail(VIT_EINVAL, "--distill-from %s: the teacher knows %d classes, the data has %d", file,
                           t->teacher_found.classes, t->data.classes);
     struct vit_instance_options o = {.model = {.batch = t->options->batch,
-                                               .img = t->settings.model.config.img,
+                                               .img = t->settings.choice.model.config.img,
                                                .classes = t->data.classes,
                                                .graph = "folded"},
                                      .threads = t->options->threads,
@@ -245,7 +245,7 @@ static int open_network(struct vit_training *t)
 {
     int status = open_teacher(t);
     if (status == VIT_OK)
-        status = vit_trainer_open(&t->trainer, &t->settings.model, &t->settings.trainer);
+        status = vit_trainer_open(&t->trainer, &t->settings.choice.model, &t->settings.trainer);
     if (status == VIT_OK)
         status = load_start(t);
     if (status == VIT_OK)

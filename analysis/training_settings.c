@@ -107,14 +107,15 @@ static int read_loss(struct vit_loss_options *loss, const struct vit_options *op
 static int read_model(struct vit_training_settings *s, const struct vit_options *options,
                       const struct vit_model_def *model, int classes)
 {
-    s->model = *model;
-    if (options->set && vit_config_set(&s->model.config, model->family->name, options->set) != VIT_OK)
+    struct vit_model_def *own = &s->choice.model;
+    *own = *model;
+    if (vit_model_change(&s->choice, options->set) != VIT_OK)
         return vit_fail_in(VIT_EINVAL, "--set");
     if (options->img)
-        s->model.config.img = options->img;
-    s->model.config.classes = classes;
-    s->model.crop_percentage = options->crop;
-    s->preprocess = (struct vit_preprocess){.size = s->model.config.img,
+        own->config.img = options->img;
+    own->config.classes = classes;
+    own->crop_percentage = options->crop;
+    s->preprocess = (struct vit_preprocess){.size = own->config.img,
                                             .crop_percentage = options->crop,
                                             .interpolation = VIT_INTERPOLATION_BICUBIC,
                                             .crop_mode = VIT_CROP_CENTER,

@@ -9,9 +9,9 @@
 #include "model/train/schedule.h"
 #include "model/train/trainer.h"
 
-/* Must not be moved: the schedule points into it. */
+/* Must not be moved: the schedule and the model point into it. */
 struct vit_training_settings {
-    struct vit_model_def model; /* the variant, changed by --set, --img and the classes of the data */
+    struct vit_model_choice choice; /* the variant, changed by --set, --img and the classes of the data */
     struct vit_trainer_options trainer;
     struct vit_schedule schedule; /* steps_per_epoch and scaling by the batch are the run's to set */
     double lr;                    /* of --lr ... */

@@ -81,12 +81,12 @@ struct describing {
 
 static int describe(struct describing *d, const struct vit_training *t)
 {
-    const char *family = t->settings.model.family->name;
-    d->config = vit_config_text(&t->settings.model.config, family);
+    const char *family = t->settings.choice.model.family->name;
+    d->config = vit_config_text(&t->settings.choice.model.config, family);
     if (!d->config)
         return vit_fail(VIT_ENOMEM, "out of memory: text of the configuration");
     vit_number_exact(d->crop, t->settings.preprocess.crop_percentage);
-    const struct vit_safetensors_pair pair[N_DESCRIBING] = {{"vitscope.model", t->settings.model.name},
+    const struct vit_safetensors_pair pair[N_DESCRIBING] = {{"vitscope.model", t->settings.choice.model.variant},
                                                             {"vitscope.family", family},
                                                             {"vitscope.config", d->config},
                                                             {"vitscope.crop", d->crop},
