@@ -111,24 +111,67 @@ static void describe_settings(char *text, size_t size, const struct vit_options 
         snprintf(text + used, size - (size_t)used, ", at least %d runs", o->repeat);
 }
 
-/* Whether the unit's results are there; VIT_EMISMATCH where they were made otherwise. */
-static int look(const struct vit_reproduction *r, const struct vit_unit *unit, bool *there)
+/* Adds the results of a file of the unit's; *there is false where it does not exist. */
+static int read_file(struct vit_results *results, const char *path, const struct vit_unit *unit, bool *there)
 {
-    char path[4300], settings[4096];
-    struct vit_results results = {0};
-    unit_path(path, sizeof path, r, unit);
+    char settings[4096];
     *there = access(path, F_OK) == 0;
     if (!*there)
         return VIT_OK;
     describe_settings(settings, sizeof settings, &unit->options);
-    int status = vit_results_read(&results, path, "", &(struct vit_results_origin){.settings = settings});
+    return vit_results_read(results, path, "", &(struct vit_results_origin){.settings = settings});
+}
+
+static int write_file(const struct vit_results *results, const char *path, const struct vit_unit *unit, double seconds)
+{
+    char settings[4096], program[256], host[256] = "";
+    describe_settings(settings, sizeof settings, &unit->options);
+    snprintf(program, sizeof program, "vitscope %s (%s)", vit_build_version, vit_build_commit);
+    (void)gethostname(host, sizeof host - 1);
+    return vit_results_write(
+        results, path,
+        &(struct vit_results_origin){.settings = settings, .program = program, .host = host, .seconds = seconds});
+}
+
+static int part_path(char *path, size_t size, const struct vit_reproduction *r, const struct vit_unit *unit,
+                     const char *name)
+{
+    char folder[4200];
+    int status = vit_unit_folder(folder, sizeof folder, r, unit);
+    snprintf(path, size, "%s/%s.csv", folder, name);
+    return status;
+}
+
+int vit_unit_keep(const struct vit_reproduction *r, const struct vit_unit *unit, const struct vit_results *part,
+                  const char *name)
+{
+    char path[4300];
+    int status = part_path(path, sizeof path, r, unit, name);
+    return status == VIT_OK ? write_file(part, path, unit, NAN) : status;
+}
+
+int vit_unit_recall(const struct vit_reproduction *r, const struct vit_unit *unit, struct vit_results *part,
+                    const char *name, bool *there)
+{
+    char path[4300];
+    int status = part_path(path, sizeof path, r, unit, name);
+    return status == VIT_OK ? read_file(part, path, unit, there) : status;
+}
+
+/* Whether the unit's results are there; VIT_EMISMATCH where they were made otherwise. */
+static int look(const struct vit_reproduction *r, const struct vit_unit *unit, bool *there)
+{
+    char path[4300];
+    struct vit_results results = {0};
+    unit_path(path, sizeof path, r, unit);
+    int status = read_file(&results, path, unit, there);
     vit_results_close(&results);
     return status;
 }
 
 static int measure_unit(struct vit_reproduction *r, const struct vit_unit *unit)
 {
-    char path[4300], settings[4096], program[256], host[256] = "";
+    char path[4300];
     struct vit_results results = {0};
     int64_t start = vit_clock_ns();
     int status = unit->measure(r, unit, &results);
@@ -136,14 +179,7 @@ static int measure_unit(struct vit_reproduction *r, const struct vit_unit *unit)
         status = results.status;
     if (status == VIT_OK) {
         unit_path(path, sizeof path, r, unit);
-        describe_settings(settings, sizeof settings, &unit->options);
-        snprintf(program, sizeof program, "vitscope %s (%s)", vit_build_version, vit_build_commit);
-        (void)gethostname(host, sizeof host - 1);
-        status = vit_results_write(&results, path,
-                                   &(struct vit_results_origin){.settings = settings,
-                                                                .program = program,
-                                                                .host = host,
-                                                                .seconds = (double)(vit_clock_ns() - start) / 1e9});
+        status = write_file(&results, path, unit, (double)(vit_clock_ns() - start) / 1e9);
     }
     vit_results_close(&results);
     return status == VIT_OK ? VIT_OK : vit_fail_in(status, "%s", unit->key);

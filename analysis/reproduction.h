@@ -53,6 +53,13 @@ int vit_reproduction_add(struct vit_reproduction *reproduction, const struct vit
 /* For measure: a folder of the unit's own, made. It outlives a kill: a long training keeps its checkpoints here. */
 int vit_unit_folder(char *path, size_t size, const struct vit_reproduction *reproduction, const struct vit_unit *unit);
 
+/* For measure: results of a first part, in the unit's folder, so that what follows from them goes on with the same ones
+ * after a kill. recall: *there is false where none were kept; VIT_EMISMATCH where they are of other settings. */
+int vit_unit_keep(const struct vit_reproduction *reproduction, const struct vit_unit *unit,
+                  const struct vit_results *part, const char *name);
+int vit_unit_recall(const struct vit_reproduction *reproduction, const struct vit_unit *unit, struct vit_results *part,
+                    const char *name, bool *there);
+
 /* For finish: the result `name` of a unit; NULL when there is none. */
 const struct vit_result *vit_unit_result(const struct vit_reproduction *reproduction, const struct vit_unit *unit,
                                          const char *name);

@@ -132,12 +132,37 @@ static int held_ratio(void *context, const struct vit_model_config *config, doub
     return VIT_OK;
 }
 
+static int record_network(struct work *w, const struct vit_scale_found *found, struct vit_results *results)
+{
+    const struct vit_hold hold = w->variant->hold;
+    char *network = vit_config_differences(&w->model.config, &w->base.config, w->base.family->name);
+    if (!network)
+        return VIT_ENOMEM;
+    vit_results_value(results, found->scale.width, network, "width_factor");
+    free(network);
+    vit_results_value(results, found->scale.blocks, "blocks of the deepest stage", "blocks_added");
+    if (hold.what == VIT_HELD_NOTHING)
+        return results->status;
+    vit_results_value(results, found->tried, "counted", "networks_tried");
+    vit_results_value(results, found->value / hold.factor,
+                      found->reached ? "of the search; by the value wanted" : "the nearest that the search found",
+                      "held_ratio");
+    return results->status;
+}
+
+/* Settings on top of the base's. */
+static const char *network_of(const struct vit_results *results)
+{
+    const struct vit_result *found = vit_results_find(results, "width_factor");
+    return found && found->source ? found->source : "";
+}
+
 /* Brings the model to what is held. */
 static int scale(struct work *w, struct vit_results *results)
 {
     const struct vit_hold hold = w->variant->hold;
     const bool timed = hold.what == VIT_HELD_THROUGHPUT;
-    struct vit_scale_found found = {.scale = {.width = 1}};
+    struct vit_scale_found found = {.config = w->model.config, .scale = {.width = 1}};
     const struct vit_scale_search search = {.config = &w->model.config,
                                             .family = w->model.family->name,
                                             .target = hold.factor,
@@ -148,21 +173,24 @@ static int scale(struct work *w, struct vit_results *results)
     int status = hold.what == VIT_HELD_NOTHING ? VIT_OK : vit_network_search(&found, &search);
     if (status != VIT_OK)
         return status;
-    if (hold.what != VIT_HELD_NOTHING)
-        w->model.config = found.config;
-    char *network = vit_config_differences(&w->model.config, &w->base.config, w->base.family->name);
-    if (!network)
-        return VIT_ENOMEM;
-    vit_results_value(results, found.scale.width, network, "width_factor");
-    free(network);
-    vit_results_value(results, found.scale.blocks, "blocks of the deepest stage", "blocks_added");
-    if (hold.what == VIT_HELD_NOTHING)
-        return results->status;
-    vit_results_value(results, found.tried, "counted", "networks_tried");
-    vit_results_value(results, found.value / hold.factor,
-                      found.reached ? "of the search; by the value wanted" : "the nearest that the search found",
-                      "held_ratio");
-    return results->status;
+    w->model.config = found.config;
+    return record_network(w, &found, results);
+}
+
+/* A training goes on after a kill with the network that it began with: times would lead to another one. */
+static int scale_once(struct work *w, const struct vit_reproduction *r, struct vit_results *results)
+{
+    bool there = false;
+    if (!w->variant->train)
+        return scale(w, results);
+    int status = vit_unit_recall(r, w->unit, results, "network", &there);
+    if (status == VIT_OK && there) {
+        w->model.config = w->base.config;
+        return vit_config_set(&w->model.config, w->model.family->name, network_of(results));
+    }
+    if (status == VIT_OK)
+        status = scale(w, results);
+    return status == VIT_OK ? vit_unit_keep(r, w->unit, results, "network") : status;
 }
 
 static void record_counts(struct vit_results *results, const struct counts *c)
@@ -310,7 +338,7 @@ static int train(const struct work *w, struct vit_reproduction *r, const char *s
 static int measure(struct work *w, struct vit_reproduction *r, struct vit_results *results)
 {
     struct counts counts;
-    int status = scale(w, results);
+    int status = scale_once(w, r, results);
     if (status == VIT_OK)
         status = count(&counts, &w->model);
     if (status != VIT_OK)
@@ -318,9 +346,7 @@ static int measure(struct work *w, struct vit_reproduction *r, struct vit_result
     record_counts(results, &counts);
     record_attention(results, &w->model.config);
     const char *own = w->unit->options.set;
-    const struct vit_result *network = vit_results_find(results, "width_factor");
-    const char *set =
-        vit_results_text(results, "%s%s%s", own ? own : "", own ? " " : "", network ? network->source : "");
+    const char *set = vit_results_text(results, "%s%s%s", own ? own : "", own ? " " : "", network_of(results));
     if (!w->variant->untimed)
         status = record_times(w, results);
     if (status == VIT_OK && !w->variant->untimed)

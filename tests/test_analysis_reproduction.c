@@ -239,6 +239,28 @@ static void test_units_of_other_settings_are_refused(void **state)
     assert_int_equal(measured, 4);
 }
 
+static void test_a_unit_finds_the_part_that_it_kept(void **state)
+{
+    (void)state;
+    struct vit_reproduction r = {.root = program_path("out")};
+    struct vit_unit unit = {.key = "unit", .options = {.batch = 1, .warmup_s = -1, .min_time_s = -1}};
+    struct vit_results part = {0}, again = {0};
+    bool there;
+    forget();
+    assert_ok(vit_unit_recall(&r, &unit, &again, "first", &there));
+    assert_false(there);
+    vit_results_value(&part, 0.1, "counted", "x");
+    assert_ok(vit_unit_keep(&r, &unit, &part, "first"));
+    assert_ok(vit_unit_recall(&r, &unit, &again, "first", &there));
+    assert_true(there && vit_results_real(&again, "x") == 0.1);
+    vit_results_close(&again);
+    unit.options.batch = 2;
+    assert_fails(vit_unit_recall(&r, &unit, &again, "first", &there), VIT_EMISMATCH, "batch 2");
+    vit_results_close(&again);
+    vit_results_close(&part);
+    forget();
+}
+
 static void test_shards_share_the_units(void **state)
 {
     (void)state;
@@ -332,6 +354,7 @@ int main(void)
         cmocka_unit_test(test_units_are_measured_once_for_all_figures),
         cmocka_unit_test(test_units_that_are_done_survive_a_failure),
         cmocka_unit_test(test_units_of_other_settings_are_refused),
+        cmocka_unit_test(test_a_unit_finds_the_part_that_it_kept),
         cmocka_unit_test(test_shards_share_the_units),
         cmocka_unit_test(test_reproduce_table1_agrees_in_every_cell),
         cmocka_unit_test(test_table2_sets_measured_speeds_beside_the_papers),

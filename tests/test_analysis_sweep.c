@@ -239,6 +239,35 @@ static void test_points_are_kept_and_shared_out(void **state)
     assert_non_null(strstr(run.error, "choose another --out"));
 }
 
+static void shell(const char *command, const char *files)
+{
+    char line[512];
+    snprintf(line, sizeof line, "%s %s/%s", command, program_folder, files);
+    assert_int_equal(system(line), 0);
+}
+
+/* Times would not lead to the same network twice, and a checkpoint fits one alone. */
+static void test_a_killed_training_goes_on_with_its_network(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        program_start(&run,
+                      "sweep deit_nano --axis depth=1 --hold throughput --data synthetic:16:1 --val synthetic:8:2 "
+                      "--epochs 1 --batch 8 %s --out %s/learned",
+                      quick, program_folder);
+        if (run.exit_code != 0)
+            fail_msg("exit code %d: %s", run.exit_code, run.error);
+        if (i > 0)
+            break;
+        shell("rm", "learned/units/*.csv"); /* as if it had been killed before its end */
+        shell("sed -i 's/^\"networks_tried\",[0-9]*/\"networks_tried\",77/'", "learned/units/*/network.csv");
+    }
+    struct vit_csv *csv = open_sweep("learned");
+    assert_close(number(csv, 0, "networks_tried"), 77, 0);
+    assert_true(number(csv, 0, "top1_pct") >= 0);
+    vit_csv_close(csv);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -250,6 +279,7 @@ int main(void)
         cmocka_unit_test(test_networks_without_a_common_width_are_refused),
         cmocka_unit_test(test_a_sweep_has_a_row_for_each_point),
         cmocka_unit_test(test_points_are_kept_and_shared_out),
+        cmocka_unit_test(test_a_killed_training_goes_on_with_its_network),
     };
     return cmocka_run_group_tests(tests, program_make_folder, program_remove_folder);
 }
