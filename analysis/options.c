@@ -118,7 +118,7 @@ static const struct vit_option_def table[] = {
      "of importance: molchanov (default), squared_sum, absolute_sum, sum_absolute, magnitude, random", TEXT,
      AT(criterion), 0, 0},
     {"kinds", "LIST", "groups that may go: qk,v,ffn,head,embed (default: qk,v,ffn)", TEXT, AT(kinds), 0, 0},
-    {"per", "NAME", "divide scores by what goes with them: none (default), params or macs", TEXT, AT(per), 0, 0},
+    {"per", "NAME", "divide scores by what goes at once: channels (default), params, macs or none", TEXT, AT(per), 0, 0},
     {"rounds", "N", "rounds in which it is reached, scores are taken anew in each (default 5)", INTEGER, AT(rounds), 1,
      1000},
     {"batches", "N", "batches that scores of a round come from (default 10)", INTEGER, AT(batches), 1, 100000},

@@ -33,8 +33,7 @@ int vit_proxy_training_learn(const struct vit_proxy_training *p)
     return status == VIT_OK ? vit_training_run(&options, "train") : status;
 }
 
-/* 95 % over the images that it was tested on (Wilson's interval); absent where they are not told. */
-static int add_interval(struct vit_result *top1, const char *val)
+int vit_proxy_top1_interval(struct vit_result *top1, const char *val)
 {
     struct vit_dataset data;
     if (!top1->value.present || !val || strcmp(val, "none") == 0)
@@ -84,7 +83,7 @@ int vit_proxy_training_run(const struct vit_proxy_training *p, struct vit_result
     if (status == VIT_OK)
         status = read_last(p->folder, "images_per_s", &rate);
     if (status == VIT_OK)
-        status = add_interval(&top1, p->options->val);
+        status = vit_proxy_top1_interval(&top1, p->options->val);
     if (status != VIT_OK)
         return status;
     top1.source = "one training, last epoch; 95 % over images of --val";

@@ -20,3 +20,7 @@ int vit_proxy_training_learn(const struct vit_proxy_training *p);
 /* Adds top1_pct, of the last epoch on --val, with its interval over images and its data set, and train_images_per_s. A
  * training whose loss is no number any more, or that has no images to test on, is a result without a value. */
 int vit_proxy_training_run(const struct vit_proxy_training *p, struct vit_results *results);
+
+/* Gives a top-1 accuracy (%) its 95 % interval over the images of val that it is of (Wilson's); none where val is not
+ * told or the accuracy absent. */
+int vit_proxy_top1_interval(struct vit_result *top1, const char *val);

@@ -16,8 +16,9 @@ enum { VIT_PRUNE_JUDGE_BATCH = 100 };
 
 enum vit_prune_resource { VIT_PRUNE_PARAMS, VIT_PRUNE_MACS, VIT_PRUNE_LATENCY };
 
-/* What a score is divided by before units of different layers are compared. */
-enum vit_prune_cost { VIT_PRUNE_PER_NOTHING, VIT_PRUNE_PER_PARAMS, VIT_PRUNE_PER_MACS };
+/* What a unit's score is divided by before units of different layers are compared. Channels: those that go together, so
+ * that a query channel of each of 24 heads stands for one channel, as in the paper's figure. */
+enum vit_prune_cost { VIT_PRUNE_PER_NOTHING, VIT_PRUNE_PER_CHANNELS, VIT_PRUNE_PER_PARAMS, VIT_PRUNE_PER_MACS };
 
 struct vit_prune_plan {
     enum vit_prune_resource resource;

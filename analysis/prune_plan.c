@@ -47,7 +47,7 @@ static int read_criterion(struct vit_prune_plan *plan, const char *name)
     return vit_fail(VIT_EINVAL, "--criterion %s: there are %s", name, list);
 }
 
-static const char *const costs[] = {"none", "params", "macs"};
+static const char *const costs[] = {"none", "channels", "params", "macs"};
 
 static int read_per(struct vit_prune_plan *plan, const char *name)
 {
@@ -56,7 +56,7 @@ static int read_per(struct vit_prune_plan *plan, const char *name)
         if (strcmp(name, costs[i]) == 0)
             return VIT_OK;
     }
-    return vit_fail(VIT_EINVAL, "--per %s: there are none, params, macs", name);
+    return vit_fail(VIT_EINVAL, "--per %s: there are none, channels, params, macs", name);
 }
 
 /* "qk,ffn" */
@@ -99,7 +99,7 @@ int vit_prune_plan_read(struct vit_prune_plan *plan, const struct vit_options *o
     if (status == VIT_OK)
         status = read_criterion(plan, o->criterion ? o->criterion : vit_criterion_name(VIT_CRITERION_MOLCHANOV));
     if (status == VIT_OK)
-        status = read_per(plan, o->per ? o->per : "none");
+        status = read_per(plan, o->per ? o->per : "channels");
     if (status != VIT_OK)
         return status;
     if (o->kinds)

@@ -107,21 +107,31 @@ static bool same_layer(const struct vit_prune_unit *a, const struct vit_prune_un
     return a->kind == b->kind && a->stage == b->stage && a->block == b->block && a->place == b->place;
 }
 
-/* What goes with a unit, the same for all of its layer: the difference that its first makes. */
+/* What goes with a unit. */
+static int find_cost(struct round *r, const struct vit_prune_unit *unit, double *cost)
+{
+    const enum vit_prune_cost per = r->p->plan.per;
+    *cost = per == VIT_PRUNE_PER_CHANNELS ? unit->n : 1;
+    if (per != VIT_PRUNE_PER_PARAMS && per != VIT_PRUNE_PER_MACS)
+        return VIT_OK;
+    memset(r->removed, false, (size_t)r->groups.n * sizeof *r->removed);
+    for (int k = 0; k < unit->n; k++)
+        r->removed[r->units.member[unit->first + k]] = true;
+    int status = narrow_to(r);
+    *cost = per == VIT_PRUNE_PER_PARAMS ? (double)(r->p->size.params - r->size.params)
+                                        : (double)(r->p->size.macs - r->size.macs);
+    return status;
+}
+
+/* The same for all units of a layer: that of its first. */
 static int divide_by_cost(struct round *r)
 {
     int status = VIT_OK;
     double cost = 1;
-    for (int i = 0; i < r->units.n && r->p->plan.per != VIT_PRUNE_PER_NOTHING && status == VIT_OK; i++) {
+    for (int i = 0; i < r->units.n && status == VIT_OK; i++) {
         struct vit_prune_unit *unit = &r->units.unit[i];
-        if (i == 0 || !same_layer(unit, unit - 1)) {
-            memset(r->removed, false, (size_t)r->groups.n * sizeof *r->removed);
-            for (int k = 0; k < unit->n; k++)
-                r->removed[r->units.member[unit->first + k]] = true;
-            status = narrow_to(r);
-            cost = r->p->plan.per == VIT_PRUNE_PER_PARAMS ? (double)(r->p->size.params - r->size.params)
-                                                          : (double)(r->p->size.macs - r->size.macs);
-        }
+        if (i == 0 || !same_layer(unit, unit - 1))
+            status = find_cost(r, unit, &cost);
         unit->score /= cost;
     }
     vit_prune_units_sort(&r->units);

@@ -338,7 +338,7 @@ static void test_wrong_requests_are_told(void **state)
         {"--to params=0.5 --kinds qk,v", "cascade"},
         {"--to params=0.5 --kinds qk,nose", "\"nose\" is none of"},
         {"--to params=0.5 --criterion guess", "there are molchanov"},
-        {"--to params=0.5 --per watt", "there are none, params, macs"},
+        {"--to params=0.5 --per watt", "there are none, channels, params, macs"},
         {"--to params=0.001", "with one left of everything that may go"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {

@@ -19,8 +19,8 @@ do for [i = 1:words(kinds)] {
     k = word(kinds, i)
     column_ = (i - 1) % 3
     row = (i - 1) / 3
-    set lmargin at screen 0.08 + column_ * 0.32
-    set rmargin at screen 0.32 + column_ * 0.32
+    set lmargin at screen 0.10 + column_ * 0.31
+    set rmargin at screen 0.33 + column_ * 0.31
     set tmargin at screen 0.85 - row * 0.43
     set bmargin at screen 0.54 - row * 0.43
     set xrange [*:*]
@@ -32,7 +32,7 @@ do for [i = 1:words(kinds)] {
     set xrange [low - room : high + room]
     set yrange [low - room : high + room]
     step = 10 ** floor(log10(high - low + 2 * room))
-    step = (high - low + 2 * room) / step < 2.5 ? step / 2 : (high - low + 2 * room) / step < 5 ? step : 2 * step
+    step = (high - low + 2 * room) / step < 2 ? step / 2 : (high - low + 2 * room) / step < 5 ? step : 2 * step
     set xtics step
     set ytics step
     under = i + 3 > words(kinds) ? "predicted" : ""
