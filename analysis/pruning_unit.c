@@ -137,6 +137,8 @@ static int record_rounds(struct work *w, const struct vit_prune *p)
         status = vit_csv_real(csv, row, share, &macs);
         if (status == VIT_OK)
             status = vit_csv_real(csv, row, top1, &quality);
+        if (status != VIT_OK)
+            break;
         vit_results_value(w->results, 100 * macs.r, "counted", "%s.round%d.macs_pct", criterion, row);
         vit_results_add(w->results,
                         (struct vit_result){.name = vit_results_text(w->results, "%s.round%d.top1_pct", criterion, row),
