@@ -86,7 +86,7 @@ int vit_proxy_training_run(const struct vit_proxy_training *p, struct vit_result
         status = vit_proxy_top1_interval(&top1, p->options->val);
     if (status != VIT_OK)
         return status;
-    top1.source = "one training, last epoch; 95 % over images of --val";
+    top1.source = top1.low.present ? "one training, last epoch; 95 % over images of --val" : "one training, last epoch";
     top1.reason = top1.value.present ? NULL : "no images to test on: --val";
     vit_results_add(results, top1);
     vit_results_add(results, (struct vit_result){.name = "train_images_per_s",

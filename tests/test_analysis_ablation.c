@@ -152,6 +152,35 @@ static void test_without_training_accuracy_is_empty_with_a_reason(void **state)
     forget(&r);
 }
 
+/* Claims name results by text: none names what the study does not make. */
+static void test_claims_are_about_results_that_exist(void **state)
+{
+    (void)state;
+    struct vit_claims claims;
+    assert_ok(vit_claims_open(&claims));
+    for (int f = 0; f < N_FIGURES; f++) {
+        struct vit_reproduction r;
+        int tested = 0;
+        plan(&r, figures[f].figure, VIT_BUDGET_NORMAL);
+        for (int i = 0; i < r.n_unit; i++) {
+            vit_results_value(&r.results, 1.5, "", "%s/speed_ratio", r.unit[i].key);
+            vit_results_value(&r.results, 50, "", "%s/top1_pct", r.unit[i].key);
+        }
+        assert_ok(r.def->finish(&r));
+        for (int i = 0; i < claims.n; i++) {
+            if (strcmp(claims.claim[i].figure, figures[f].figure) != 0)
+                continue;
+            const struct vit_finding finding = vit_claim_test(&claims.claim[i], &r.results, VIT_BUDGET_NORMAL);
+            if (finding.agreement == VIT_NOT_TESTABLE)
+                fail_msg("%s: %s", claims.claim[i].quantity, finding.note);
+            tested++;
+        }
+        assert_true(tested >= 8);
+        forget(&r);
+    }
+    vit_claims_close(&claims);
+}
+
 static void test_rows_that_the_paper_lacks_are_refused(void **state)
 {
     (void)state;
@@ -173,6 +202,7 @@ int main(void)
         cmocka_unit_test(test_without_training_there_are_half_the_units),
         cmocka_unit_test(test_differences_are_those_to_the_baseline),
         cmocka_unit_test(test_without_training_accuracy_is_empty_with_a_reason),
+        cmocka_unit_test(test_claims_are_about_results_that_exist),
         cmocka_unit_test(test_rows_that_the_paper_lacks_are_refused),
     };
     return cmocka_run_group_tests(tests, program_make_folder, program_remove_folder);

@@ -112,6 +112,33 @@ static void test_best_share_and_ends_come_from_the_units(void **state)
     forget(&r);
 }
 
+/* Claims name results by text: none names what the study does not make. */
+static void test_claims_are_about_results_that_exist(void **state)
+{
+    (void)state;
+    struct vit_reproduction r;
+    struct vit_claims claims;
+    int tested = 0;
+    plan(&r, VIT_BUDGET_NORMAL);
+    for (int i = 0; i < r.n_unit; i++) {
+        vit_results_value(&r.results, 50 + i % 7, "", "%s/top1_pct", r.unit[i].key);
+        vit_results_value(&r.results, 10 + i % 7, "", "%s/memory_bound_pct", r.unit[i].key);
+    }
+    assert_ok(r.def->finish(&r));
+    assert_ok(vit_claims_open(&claims));
+    for (int i = 0; i < claims.n; i++) {
+        if (strcmp(claims.claim[i].figure, "fig3") != 0)
+            continue;
+        const struct vit_finding finding = vit_claim_test(&claims.claim[i], &r.results, VIT_BUDGET_NORMAL);
+        if (finding.agreement == VIT_NOT_TESTABLE)
+            fail_msg("%s: %s", claims.claim[i].quantity, finding.note);
+        tested++;
+    }
+    assert_int_equal(tested, 16);
+    vit_claims_close(&claims);
+    forget(&r);
+}
+
 static void test_the_papers_points_stand_beside(void **state)
 {
     (void)state;
@@ -149,6 +176,7 @@ int main(void)
         cmocka_unit_test(test_networks_of_all_shares_exist),
         cmocka_unit_test(test_quick_has_one_target),
         cmocka_unit_test(test_best_share_and_ends_come_from_the_units),
+        cmocka_unit_test(test_claims_are_about_results_that_exist),
         cmocka_unit_test(test_the_papers_points_stand_beside),
     };
     return cmocka_run_group_tests(tests, program_make_folder, program_remove_folder);
