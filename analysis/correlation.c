@@ -8,10 +8,10 @@
 
 double vit_correlation_pearson(const double *x, const double *y, int n)
 {
-    double mean_x = 0, mean_y = 0, xy = 0, xx = 0, yy = 0;
-    for (int i = 0; i < n; i++) {
-        mean_x += x[i] / n;
-        mean_y += y[i] / n;
+    double mean_x = n > 0 ? x[0] : 0, mean_y = n > 0 ? y[0] : 0, xy = 0, xx = 0, yy = 0;
+    for (int i = 0; i < n; i++) { /* from the first: the mean of equal values is theirs exactly */
+        mean_x += (x[i] - x[0]) / n;
+        mean_y += (y[i] - y[0]) / n;
     }
     for (int i = 0; i < n; i++) {
         xy += (x[i] - mean_x) * (y[i] - mean_y);

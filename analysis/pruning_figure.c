@@ -15,7 +15,7 @@
 
 static const struct vit_column width_columns[] = {
     {"model", VIT_TEXT, "", "model"},
-    {"source", VIT_TEXT, "", "here or paper"},
+    {"source", VIT_TEXT, "", "here, untrained (the same before it learned), or paper"},
     {"kind", VIT_TEXT, "", "qk, v or ffn"},
     {"block", VIT_INT, "", "block of the network, from 1"},
     {"before_ratio", VIT_REAL, "", "channels / width of the embedding"},
@@ -25,32 +25,38 @@ static const struct vit_column width_columns[] = {
 static const struct vit_schema width_schema = {"widths", 1, sizeof width_columns / sizeof width_columns[0],
                                                width_columns};
 
-static struct vit_cell found(const struct vit_reproduction *r, const struct vit_unit *unit, const char *kind, int block,
-                             const char *when)
+static struct vit_cell find(const struct vit_reproduction *r, const struct vit_unit *unit, const char *name)
 {
-    char name[64];
-    snprintf(name, sizeof name, "%s.block%d.%s_ratio", kind, block, when);
     const struct vit_result *result = vit_unit_result(r, unit, name);
     return result ? result->value : vit_absent();
 }
 
-static int put_widths(const struct vit_reproduction *r, struct vit_sink *sink, const struct vit_unit *unit)
+static int put_network(const struct vit_reproduction *r, struct vit_sink *sink, const struct vit_unit *unit,
+                       bool untrained)
 {
-    const char *model = vit_pruning_work_of(unit)->model;
     int status = VIT_OK;
     for (int k = 0; k <= VIT_GROUP_FFN; k++)
         for (int b = 1; b <= VIT_PRUNE_PAPER_BLOCKS && status == VIT_OK; b++) {
-            const char *kind = vit_group_kind_name((enum vit_group_kind)k);
-            const struct vit_cell row[] = {vit_text(model),
-                                           vit_text("here"),
+            const char *kind = vit_group_kind_name((enum vit_group_kind)k), *prefix = untrained ? "untrained." : "";
+            char before[64], after[64];
+            snprintf(before, sizeof before, "%s%s.block%d.before_ratio", prefix, kind, b);
+            snprintf(after, sizeof after, "%s%s.block%d.after_ratio", prefix, kind, b);
+            const struct vit_cell row[] = {vit_text(vit_pruning_work_of(unit)->model),
+                                           vit_text(untrained ? "untrained" : "here"),
                                            vit_text(kind),
                                            vit_int(b),
-                                           found(r, unit, kind, b, "before"),
-                                           found(r, unit, kind, b, "after"),
+                                           find(r, unit, before),
+                                           find(r, unit, after),
                                            vit_absent()};
             status = vit_sink_write(sink, row);
         }
     return status;
+}
+
+static int put_widths(const struct vit_reproduction *r, struct vit_sink *sink, const struct vit_unit *unit)
+{
+    int status = put_network(r, sink, unit, false);
+    return status == VIT_OK ? put_network(r, sink, unit, true) : status;
 }
 
 static int put_paper_widths(struct vit_sink *sink)

@@ -8,6 +8,7 @@
 #include "analysis/prune_paper.h"
 #include "analysis/run_info.h"
 #include "model/base/status.h"
+#include "model/train/initialize.h"
 #include "reports/csv_read.h"
 
 #include <math.h>
@@ -20,8 +21,8 @@ const enum vit_criterion vit_pruning_criteria[VIT_PRUNING_CRITERIA] = {VIT_CRITE
 struct work {
     const struct vit_unit *unit;
     const struct vit_pruning_work *of;
-    char folder[4200], weights[4300]; /* weights: of the whole network */
-    double share;                     /* of MACs that are to be left */
+    char folder[4200], weights[4300], untrained[4300]; /* weights, untrained: of the whole network */
+    double share;                                      /* of MACs that are to be left */
     struct vit_results *results;
     const char *proxy; /* NULL: ImageNet */
 };
@@ -157,8 +158,10 @@ static void record_size(struct work *w, const char *network, const struct vit_pr
     vit_results_value(w->results, (double)size->macs, "counted, one image", "%s.macs", network);
 }
 
-static void record_widths(struct work *w, const struct vit_prune *p)
+/* prefix: "" of the network that has learned, "untrained." */
+static void record_widths(struct work *w, const struct vit_prune *p, const char *prefix)
 {
+    static const char source[] = "channels / width of the embedding";
     for (int b = 0; b < vit_prune_blocks(&p->whole.model.config); b++) {
         const struct vit_prune_widths was = vit_prune_block_widths(&p->whole.model.config, b),
                                       now = vit_prune_block_widths(&p->now.model.config, b);
@@ -166,10 +169,10 @@ static void record_widths(struct work *w, const struct vit_prune *p)
                      after[] = {(double)now.qk, (double)now.v, now.ffn};
         for (int kind = 0; kind <= VIT_GROUP_FFN; kind++) {
             const char *name = vit_group_kind_name((enum vit_group_kind)kind);
-            vit_results_value(w->results, before[kind] / (double)was.embed, "channels / width of the embedding",
-                              "%s.block%d.before_ratio", name, b + 1);
-            vit_results_value(w->results, after[kind] / (double)was.embed, "channels / width of the embedding",
-                              "%s.block%d.after_ratio", name, b + 1);
+            vit_results_value(w->results, before[kind] / (double)was.embed, source, "%s%s.block%d.before_ratio", prefix,
+                              name, b + 1);
+            vit_results_value(w->results, after[kind] / (double)was.embed, source, "%s%s.block%d.after_ratio", prefix,
+                              name, b + 1);
         }
     }
 }
@@ -195,7 +198,7 @@ static int record_pruned(struct work *w, const struct vit_prune *p)
         status = record_quality(w, "finetuned", &p->tuned_quality);
     record_size(w, "whole", &p->whole_size);
     record_size(w, "pruned", &p->size);
-    record_widths(w, p);
+    record_widths(w, p, "");
     vit_results_add(w->results,
                     (struct vit_result){
                         .name = "speed_ratio",
@@ -227,35 +230,90 @@ static int reallocate(struct work *w, const struct vit_prune *p)
     return status;
 }
 
-static int prune(struct work *w, enum vit_criterion criterion)
+/* The same network as training begins. */
+static int save_untrained(const struct work *w, const struct vit_model_def *model)
+{
+    static struct vit_instance net; /* large */
+    int status = vit_instance_open_model(&net, model,
+                                         &(struct vit_instance_options){.threads = 1, .seed = w->unit->options.seed});
+    if (status != VIT_OK)
+        return status;
+    status = vit_weights_initialize(&net.graph, model->family, w->unit->options.seed);
+    if (status == VIT_OK)
+        status = vit_weights_save(&net.graph, w->untrained, NULL);
+    vit_instance_close(&net);
+    return status;
+}
+
+/* One pruning of the unit. */
+struct pruning {
+    const char *name;    /* of its folder and results */
+    const char *weights; /* of the network that is pruned */
+    const char *val;     /* NULL: as the unit has it */
+    enum vit_criterion criterion;
+    int finetune_epochs;
+    int (*record)(struct work *, const struct vit_prune *);
+};
+
+static int prune(struct work *w, const struct pruning *pruning)
 {
     static struct vit_prune p; /* its parts point at each other */
     char folder[4300], to[32];
-    const bool first = criterion == vit_pruning_criteria[0];
     struct vit_options options = w->unit->options;
-    snprintf(folder, sizeof folder, "%s/%s", w->folder, vit_criterion_name(criterion));
+    snprintf(folder, sizeof folder, "%s/%s", w->folder, pruning->name);
     snprintf(to, sizeof to, "macs=%.3f", w->share);
-    options.weights = w->weights;
+    options.weights = pruning->weights;
     options.set = NULL;
     options.n_argument = 0;
     options.to = to;
-    options.criterion = vit_criterion_name(criterion);
+    options.val = pruning->val ? pruning->val : options.val;
+    options.criterion = vit_criterion_name(pruning->criterion);
     options.rounds = w->of->rounds;
     options.batches = w->of->batches;
-    options.finetune_epochs = first ? w->of->finetune_epochs : 0;
+    options.finetune_epochs = pruning->finetune_epochs;
     options.quiet = true;
     int status = vit_run_folder(folder);
     if (status == VIT_OK)
         status = vit_prune_run(&p, &options, folder);
     if (status != VIT_OK)
         return status;
-    status = record_rounds(w, &p);
-    if (first && status == VIT_OK)
-        status = record_pruned(w, &p);
-    if (first && status == VIT_OK)
-        status = reallocate(w, &p);
+    status = pruning->record(w, &p);
     vit_prune_close(&p);
     return status == VIT_OK ? w->results->status : status;
+}
+
+static int record_first(struct work *w, const struct vit_prune *p)
+{
+    int status = record_rounds(w, p);
+    if (status == VIT_OK)
+        status = record_pruned(w, p);
+    if (status == VIT_OK)
+        status = save_untrained(w, &p->whole.model);
+    return status == VIT_OK ? reallocate(w, p) : status;
+}
+
+static int record_untrained(struct work *w, const struct vit_prune *p)
+{
+    record_widths(w, p, "untrained.");
+    return VIT_OK;
+}
+
+/* By each criterion; then what scores leave of a network that has learned nothing. */
+static int prune_all(struct work *w)
+{
+    int status = VIT_OK;
+    for (int i = 0; i < VIT_PRUNING_CRITERIA && status == VIT_OK; i++)
+        status = prune(w, &(struct pruning){.name = vit_criterion_name(vit_pruning_criteria[i]),
+                                            .weights = w->weights,
+                                            .criterion = vit_pruning_criteria[i],
+                                            .finetune_epochs = i ? 0 : w->of->finetune_epochs,
+                                            .record = i ? record_rounds : record_first});
+    return status == VIT_OK ? prune(w, &(struct pruning){.name = "untrained",
+                                                         .weights = w->untrained,
+                                                         .val = "none",
+                                                         .criterion = vit_pruning_criteria[0],
+                                                         .record = record_untrained})
+                            : status;
 }
 
 const struct vit_pruning_work *vit_pruning_work_of(const struct vit_unit *unit)
@@ -273,9 +331,8 @@ int vit_pruning_measure(struct vit_reproduction *r, const struct vit_unit *unit,
     if (status == VIT_OK)
         status = train(&w, "whole", w.of->set);
     snprintf(w.weights, sizeof w.weights, "%s/whole/final.safetensors", w.folder);
+    snprintf(w.untrained, sizeof w.untrained, "%s/untrained.safetensors", w.folder);
     if (status == VIT_OK)
         status = check_scores(&w);
-    for (int i = 0; i < VIT_PRUNING_CRITERIA && status == VIT_OK; i++)
-        status = prune(&w, vit_pruning_criteria[i]);
-    return status;
+    return status == VIT_OK ? prune_all(&w) : status;
 }

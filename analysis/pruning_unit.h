@@ -22,8 +22,9 @@ extern const enum vit_criterion vit_pruning_criteria[VIT_PRUNING_CRITERIA];
 
 /* A unit's measure. Results: budget_macs_pct; NETWORK.params, NETWORK.macs and NETWORK.top1_pct of whole, pruned,
  * finetuned and reallocated, speed_ratio (whole / pruned, in pairs); KIND.blockB.before_ratio and after_ratio of qk, v
- * and ffn; CRITERION.roundR.macs_pct and top1_pct; check.KIND.pearson and spearman, of predicted and true changes of
- * the loss. Keeps the pruned networks in its folder, and importance/check.csv. */
+ * and ffn, and the same after "untrained.", of a network that has learned nothing; CRITERION.roundR.macs_pct and
+ * top1_pct; check.KIND.pearson and spearman, of predicted and true changes of the loss. Keeps the pruned networks in
+ * its folder, and importance/check.csv. */
 int vit_pruning_measure(struct vit_reproduction *reproduction, const struct vit_unit *unit,
                         struct vit_results *results);
 

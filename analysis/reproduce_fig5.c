@@ -117,6 +117,7 @@ static void name_result(struct vit_reproduction *r, const struct vit_unit *unit,
     vit_results_add(&r->results, named);
 }
 
+/* kind: "qk", "untrained.qk", ... */
 static double kept_pct(const struct vit_reproduction *r, const struct vit_unit *unit, const char *kind, int block)
 {
     char before[64], after[64];
@@ -134,7 +135,8 @@ static void add_derived(struct vit_reproduction *r, const struct vit_unit *unit,
     vit_results_add(&r->results, result);
 }
 
-/* MODEL.KIND_kept_pct over all blocks, of the early and the late ones; MODEL.KIND_by_depth_rank. */
+/* MODEL.KIND_kept_pct over all blocks, of the early and the late ones; MODEL.KIND_by_depth_rank. Those of the untrained
+ * network tell which claims hold before anything is learned. */
 static int derive_kind(struct vit_reproduction *r, const struct vit_unit *unit, const char *kind)
 {
     static const struct {
@@ -197,8 +199,14 @@ static int derive(struct vit_reproduction *r)
             name_result(r, unit, names[k]);
         derive_change(r, unit, "pruned");
         derive_change(r, unit, "finetuned");
-        for (int kind = 0; kind <= VIT_GROUP_FFN && status == VIT_OK; kind++)
-            status = derive_kind(r, unit, vit_group_kind_name((enum vit_group_kind)kind));
+        for (int kind = 0; kind <= VIT_GROUP_FFN && status == VIT_OK; kind++) {
+            char untrained[32];
+            const char *name = vit_group_kind_name((enum vit_group_kind)kind);
+            snprintf(untrained, sizeof untrained, "untrained.%s", name);
+            status = derive_kind(r, unit, name);
+            if (status == VIT_OK)
+                status = derive_kind(r, unit, untrained);
+        }
     }
     return status;
 }

@@ -4,9 +4,11 @@
 #include "analysis/channel_removal.h"
 #include "analysis/instance.h"
 #include "analysis/prune.h"
+#include "analysis/prune_paper.h"
 #include "analysis/prune_units.h"
 #include "model/base/rng.h"
 #include "model/zoo/block_layout.h"
+#include "reports/csv_read.h"
 #include "tests/support/program.h"
 #include "tests/support/test.h"
 
@@ -261,6 +263,32 @@ static void test_reallocation_keeps_the_budget(void **state)
     }
 }
 
+/* Widths of all heads together are at most half a channel a head from what the figure has. */
+static void test_the_papers_widths_make_a_network(void **state)
+{
+    (void)state;
+    static struct vit_model_choice choice;
+    struct vit_prune_paper_block paper[VIT_PRUNE_PAPER_BLOCKS];
+    struct vit_prune_size whole, left;
+    assert_ok(vit_prune_read_paper(paper));
+    assert_ok(vit_prune_paper_network(&choice));
+    assert_int_equal(vit_prune_blocks(&choice.model.config), VIT_PRUNE_PAPER_BLOCKS);
+    for (int b = 0; b < VIT_PRUNE_PAPER_BLOCKS; b++) {
+        const struct vit_prune_widths w = vit_prune_block_widths(&choice.model.config, b);
+        const double embed = (double)w.embed, half = 0.5 * (double)w.heads / embed + 1e-9;
+        assert_close((double)w.qk / embed, paper[b].after[VIT_GROUP_QK], half);
+        assert_close((double)w.v / embed, paper[b].after[VIT_GROUP_V], half);
+        assert_close(w.ffn / embed, paper[b].after[VIT_GROUP_FFN], 0.5 / embed + 1e-9);
+        assert_close(paper[b].before[VIT_GROUP_FFN], 4, 0);
+        assert_true(paper[b].error > 0);
+    }
+    /* By hand, of weights in blocks: 2 C^2 (qk + v + ffn) each, 50.5 % of what they were; MACs 66 % to 68 %. */
+    assert_ok(vit_prune_measure_size(vit_model_find("swin_tiny"), &whole));
+    assert_ok(vit_prune_measure_size(&choice.model, &left));
+    assert_close((double)(whole.params - left.params) / 1e6, 12.8, 0.1);
+    assert_close((double)left.macs / (double)whole.macs, 0.67, 0.01);
+}
+
 static struct program_run run;
 static const char short_run[] = "--data synthetic:32 --val synthetic:20 --batch 4 --batches 2 --rounds 6 --threads 1 "
                                 "--warmup 0 --min-time 0 --repeat 1";
@@ -309,6 +337,37 @@ static void test_the_command_goes_on_after_kills(void **state)
     program_start(&run, "eval --weights %s --data synthetic:20 --format csv",
                   program_path("broken/pruned.safetensors"));
     assert_int_equal(run.exit_code, 0);
+}
+
+/* Channels that scores leave, of query and key. */
+static int64_t left_qk(const char *weights, const char *per)
+{
+    struct vit_csv *csv;
+    struct vit_cell cell;
+    char path[64];
+    int column;
+    int64_t sum = 0;
+    snprintf(path, sizeof path, "%s/widths.csv", per);
+    program_start(&run, "prune --weights %s --to macs=0.7 --kinds qk,ffn --criterion random --per %s %s --out %s",
+                  weights, per, short_run, program_path(per));
+    if (run.exit_code != 0)
+        fail_msg("%s", run.error);
+    assert_ok(vit_csv_open(&csv, program_path(path)));
+    assert_ok(vit_csv_find(csv, "qk_after", &column));
+    for (int64_t row = 0; row < vit_csv_rows(csv); row++) {
+        assert_ok(vit_csv_int(csv, row, column, &cell));
+        sum += cell.i;
+    }
+    vit_csv_close(csv);
+    return sum;
+}
+
+/* Random scores: a query channel of all heads is a sum of several, and stays for it where sums are compared. */
+static void test_what_goes_at_once_can_count_as_one_channel(void **state)
+{
+    (void)state;
+    const char *weights = write_weights("deit_nano", "d.safetensors");
+    assert_true(left_qk(weights, "none") > left_qk(weights, "channels"));
 }
 
 static void test_pruned_networks_learn_on(void **state)
@@ -361,6 +420,8 @@ int main(void)
         cmocka_unit_test(test_saved_networks_tell_their_widths),
         cmocka_unit_test(test_what_cannot_go_is_told),
         cmocka_unit_test(test_reallocation_keeps_the_budget),
+        cmocka_unit_test(test_the_papers_widths_make_a_network),
+        cmocka_unit_test(test_what_goes_at_once_can_count_as_one_channel),
         cmocka_unit_test(test_the_command_goes_on_after_kills),
         cmocka_unit_test(test_pruned_networks_learn_on),
         cmocka_unit_test(test_wrong_requests_are_told),

@@ -290,22 +290,26 @@ static void test_reproduce_table1_agrees_in_every_cell(void **state)
     assert_null(strstr(run.output, "\"disagrees\""));
 }
 
+static const struct vit_reproduction_def *find_reproduction(const char *name)
+{
+    for (int i = 0; i < vit_n_reproductions; i++)
+        if (strcmp(vit_reproductions[i]->name, name) == 0)
+            return vit_reproductions[i];
+    fail_msg("no %s", name);
+    return NULL;
+}
+
 /* Two models' units as if they had been measured: the table has their ratio beside the paper's numbers. */
 static void test_table2_sets_measured_speeds_beside_the_papers(void **state)
 {
     (void)state;
-    const struct vit_reproduction_def *table2 = NULL;
-    for (int i = 0; i < vit_n_reproductions; i++)
-        if (strcmp(vit_reproductions[i]->name, "table2") == 0)
-            table2 = vit_reproductions[i];
-    assert_non_null(table2);
     struct vit_options options = {.threads = 1, .warmup_s = -1, .min_time_s = -1};
-    struct vit_reproduction r = {.def = table2, .options = &options};
+    struct vit_reproduction r = {.def = find_reproduction("table2"), .options = &options};
     snprintf(r.folder, sizeof r.folder, "%s", program_folder);
-    assert_ok(table2->plan(&r));
+    assert_ok(r.def->plan(&r));
     vit_results_value(&r.results, 300, "", "speed.efficientvit_m0.quick/images_per_s");
     vit_results_value(&r.results, 100, "", "speed.efficientvit_m4.quick/images_per_s");
-    assert_ok(table2->finish(&r));
+    assert_ok(r.def->finish(&r));
     assert_close(vit_results_real(&r.results, "efficientvit_m0_by_efficientvit_m4.images_per_s_ratio"), 3, 1e-12);
     struct vit_csv *csv;
     struct vit_cell cell;
@@ -318,6 +322,51 @@ static void test_table2_sets_measured_speeds_beside_the_papers(void **state)
     assert_ok(vit_csv_find(csv, "onnx_paper_images_per_s", &column));
     assert_ok(vit_csv_real(csv, 1, column, &cell));
     assert_close(cell.r, 108.6, 1e-12);
+    vit_csv_close(csv);
+    vit_results_close(&r.results);
+    free(r.unit);
+}
+
+/* A unit as if it had been measured: shares left of value and FFNs fall from block to block, those of query and key do
+ * not. Figures that claims use come of them, and the paper's points stand beside. */
+static void test_fig5_tells_what_blocks_keep(void **state)
+{
+    (void)state;
+    static struct vit_options options;
+    options = (struct vit_options){.threads = 1, .warmup_s = -1, .min_time_s = -1};
+    struct vit_reproduction r = {.def = find_reproduction("fig5"), .options = &options};
+    snprintf(r.folder, sizeof r.folder, "%s", program_folder);
+    r.root = program_folder;
+    assert_ok(r.def->plan(&r));
+    assert_int_equal(r.n_unit, 2);
+    static const char *const kinds[] = {"qk", "v", "ffn", "untrained.qk", "untrained.v", "untrained.ffn"};
+    for (int k = 0; k < 6; k++)
+        for (int b = 1; b <= 12; b++) {
+            const double before = k % 3 == 2 ? 4 : 1, share = k == 0 ? 0.25 : k < 3 ? 1 - 0.05 * b : 0.5;
+            vit_results_value(&r.results, before, "", "prune.swin_tiny/%s.block%d.before_ratio", kinds[k], b);
+            vit_results_value(&r.results, share * before, "", "prune.swin_tiny/%s.block%d.after_ratio", kinds[k], b);
+        }
+    vit_results_add(&r.results, (struct vit_result){.name = "prune.swin_tiny/whole.top1_pct",
+                                                    .value = vit_real_cell(80),
+                                                    .proxy = "fashion-mnist:train"});
+    vit_results_value(&r.results, 78.5, "", "prune.swin_tiny/finetuned.top1_pct");
+    assert_ok(r.def->finish(&r));
+    assert_close(vit_results_real(&r.results, "swin_tiny.qk_kept_pct"), 25, 1e-12);
+    assert_close(vit_results_real(&r.results, "swin_tiny.v_early_kept_pct"), 75, 1e-12);
+    assert_close(vit_results_real(&r.results, "swin_tiny.ffn_late_kept_pct"), 45, 1e-12);
+    assert_close(vit_results_real(&r.results, "swin_tiny.ffn_by_depth_rank"), -1, 1e-12);
+    assert_close(vit_results_real(&r.results, "swin_tiny.untrained.ffn_kept_pct"), 50, 1e-12);
+    assert_close(vit_results_real(&r.results, "swin_tiny.finetuned_change_points"), -1.5, 1e-12);
+    const struct vit_result *level = vit_results_find(&r.results, "swin_tiny.qk_by_depth_rank");
+    assert_false(level->value.present); /* no ranks among equals */
+    assert_non_null(level->reason);
+    assert_string_equal(vit_results_find(&r.results, "swin_tiny.qk_kept_pct")->proxy, "fashion-mnist:train");
+    struct vit_csv *csv;
+    assert_ok(vit_csv_open(&csv, program_path("widths.csv")));
+    assert_int_equal(vit_csv_rows(csv), 3 * 36); /* here, untrained, paper */
+    vit_csv_close(csv);
+    assert_ok(vit_csv_open(&csv, program_path("accuracy.csv")));
+    assert_int_equal(vit_csv_rows(csv), 3); /* fine-tuned, and the paper's two: nothing stands for what is not known */
     vit_csv_close(csv);
     vit_results_close(&r.results);
     free(r.unit);
@@ -358,6 +407,7 @@ int main(void)
         cmocka_unit_test(test_shards_share_the_units),
         cmocka_unit_test(test_reproduce_table1_agrees_in_every_cell),
         cmocka_unit_test(test_table2_sets_measured_speeds_beside_the_papers),
+        cmocka_unit_test(test_fig5_tells_what_blocks_keep),
         cmocka_unit_test(test_reproduce_refuses_what_it_cannot_do),
     };
     return cmocka_run_group_tests(tests, program_make_folder, program_remove_folder);

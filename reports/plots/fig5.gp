@@ -2,7 +2,7 @@
 # fig5.gp - the paper's Fig. 5: channels of FFN, value and query/key by block relative to the embedding's width, before
 # and after pruning by Taylor importance, the paper's points with their reading error; below, accuracy against what is
 # left, by criterion. A column for each model.
-# data: CSV with model, source (here, paper), kind (qk, v, ffn), block, before_ratio, after_ratio, error_ratio.
+# data: CSV with model, source (here, untrained, paper), kind (qk, v, ffn), block, before_ratio, after_ratio, error_ratio.
 # accuracy: CSV with model, source, network (molchanov, magnitude, random, finetuned, reallocated; the paper's: baseline,
 # pruned), macs_pct, top1_pct. Optional: title, subtitle, note.
 set datafile separator ","
@@ -12,7 +12,7 @@ least = 100
 stats data using (strcol("model") eq "deit_tiny" ? (n = 2) : 0) nooutput
 stats accuracy using (column("macs_pct") < least ? (least = column("macs_pct")) : 0) nooutput
 width = n == 1 ? 760 : 1120
-height = 900
+height = 940
 load palette
 if (!exists("note")) note = ""
 set datafile missing NaN
@@ -45,16 +45,17 @@ do for [j = 1:n] {
         set format x below
         set xlabel (i == 3 ? "block" : "") offset 0,0.5
         set label 1 (i == 1 ? full(m).": channels / embedding width" : "") at graph 0,1.09 left
-        if (i == 1 && j == 1) { set key at graph 0.01,0.06 left bottom horizontal samplen 2 } else { unset key }
+        if (i == 1 && j == 1) { set key at screen 0.5,0.39 center horizontal samplen 2 maxrows 1 } else { unset key }
         plot data using (is(m, "here", k) ? column("block") : NaN):(column("before_ratio")) with lines dashtype 2 linecolor rgb "#8C8C8C" title "before", \
              data using (is(m, "here", k) ? column("block") : NaN):(column("after_ratio")) with linespoints linewidth 2 pointtype 7 pointsize 0.6 linecolor rgb "#3B75AF" title "here", \
-             data using (is(m, "paper", k) ? column("block") : NaN):(column("after_ratio")):(column("error_ratio")) with yerrorbars pointtype 8 pointsize 0.9 linecolor rgb "#99000D" title "paper, Swin-T, read off its figure"
+             data using (is(m, "untrained", k) ? column("block") : NaN):(column("after_ratio")) with lines dashtype 3 linecolor rgb "#3B75AF" title "untrained", \
+             data using (is(m, "paper", k) ? column("block") : NaN):(column("after_ratio")):(column("error_ratio")) with yerrorbars pointtype 8 pointsize 0.9 linecolor rgb "#99000D" title "paper, read off"
         unset label 101
         unset label 102
         unset label 103
     }
-    set tmargin at screen 0.36
-    set bmargin at screen 0.16
+    set tmargin at screen 0.335
+    set bmargin at screen 0.15
     set format x "%g"
     set xrange [least - 2:102]
     set yrange [*:*]
