@@ -10,6 +10,8 @@ set datafile columnheaders
 n = 1
 least = 100
 stats data using (strcol("model") eq "deit_tiny" ? (n = 2) : 0) nooutput
+tested = ""
+stats accuracy using (strcol("top1_pct") eq "" ? 0 : (tested = tested." ".strcol("model"), 0)) nooutput
 stats accuracy using (column("macs_pct") < least ? (least = column("macs_pct")) : 0) nooutput
 width = n == 1 ? 760 : 1120
 height = 940
@@ -28,6 +30,7 @@ room = n == 1 ? 0.84 : 0.42
 set multiplot
 do for [j = 1:n] {
     m = word(models, j)
+    unset label 104
     set lmargin at screen left + (j - 1) * (room + 0.06)
     set rmargin at screen left + (j - 1) * (room + 0.06) + room
     set xrange [0.5:12.5]
@@ -45,7 +48,7 @@ do for [j = 1:n] {
         set format x below
         set xlabel (i == 3 ? "block" : "") offset 0,0.5
         set label 1 (i == 1 ? full(m).": channels / embedding width" : "") at graph 0,1.09 left
-        if (i == 1 && j == 1) { set key at screen 0.5,0.39 center horizontal samplen 2 maxrows 1 } else { unset key }
+        if (i == 1 && j == 1) { set key at screen 0.5,0.385 center vertical samplen 2 maxrows 2 } else { unset key }
         plot data using (is(m, "here", k) ? column("block") : NaN):(column("before_ratio")) with lines dashtype 2 linecolor rgb "#8C8C8C" title "before", \
              data using (is(m, "here", k) ? column("block") : NaN):(column("after_ratio")) with linespoints linewidth 2 pointtype 7 pointsize 0.6 linecolor rgb "#3B75AF" title "here", \
              data using (is(m, "untrained", k) ? column("block") : NaN):(column("after_ratio")) with lines dashtype 3 linecolor rgb "#3B75AF" title "untrained", \
@@ -58,14 +61,14 @@ do for [j = 1:n] {
     set bmargin at screen 0.15
     set format x "%g"
     set xrange [least - 2:102]
-    set yrange [*:*]
+    if (strstrt(tested, m)) { set yrange [*:*] } else { set yrange [0:1]; set label 104 "not tested" at graph 0.5,0.5 center textcolor rgb "#7A7A7A" }
     set offsets 0,0,graph 0.1,graph 0.1
     set xtics 10
     set ytics autofreq
     set xlabel "MACs left (%)" offset 0,0.5
     set ylabel (j == 1 ? "top-1, proxy (%)" : "")
     set label 1 full(m).": accuracy by what is left" at graph 0,1.06 left
-    if (j == 1) { set key at screen 0.5,0.06 center horizontal samplen 2 maxrows 3 } else { unset key }
+    if (j == 1) { set key at screen 0.5,0.06 center vertical samplen 2 maxrows 3 } else { unset key }
     plot accuracy using (of(m, "here", "molchanov") ? column("macs_pct") : NaN):(column("top1_pct")) with linespoints linewidth 2 pointtype 7 pointsize 0.6 linecolor rgb "#3B75AF" title "Taylor", \
          accuracy using (of(m, "here", "magnitude") ? column("macs_pct") : NaN):(column("top1_pct")) with linespoints pointtype 5 pointsize 0.5 linecolor rgb "#E69F00" title "magnitude", \
          accuracy using (of(m, "here", "random") ? column("macs_pct") : NaN):(column("top1_pct")) with linespoints pointtype 9 pointsize 0.5 linecolor rgb "#8C8C8C" title "random", \
