@@ -26,6 +26,7 @@ static void widen(struct vit_model_config *config, const struct vit_model_config
             const int block = vit_layout_blocks_before(from, stage) + i;
             const struct vit_block_place place = {.stage = stage, .block = block, .width = from->embed_dim[stage]};
             struct vit_block_widths *own = &config->width[block];
+            *own = (struct vit_block_widths){0}; /* one width that was told alone stands for more FFNs than there are */
             for (int l = 0, ffn = 0; l < layers; l++) {
                 if (!vit_layout_is_attention(from, block * layers + l)) {
                     own->ffn_dim[ffn] = widened(factor, vit_layout_hidden(from, place, ffn));

@@ -348,7 +348,8 @@ static int64_t left_qk(const char *weights, const char *per)
     int column;
     int64_t sum = 0;
     snprintf(path, sizeof path, "%s/widths.csv", per);
-    program_start(&run, "prune --weights %s --to macs=0.7 --kinds qk,ffn --criterion random --per %s %s --out %s",
+    program_start(&run,
+                  "prune --weights %s --to macs=0.7 --kinds qk,ffn --criterion random --per %s %s --rounds 1 --out %s",
                   weights, per, short_run, program_path(per));
     if (run.exit_code != 0)
         fail_msg("%s", run.error);
