@@ -1,21 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 #include "analysis/claims.h"
 
-#include "analysis/output.h"
 #include "model/base/status.h"
 #include "reports/csv_read.h"
 #include "reports/data_dir.h"
 
 #include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char *const budgets[VIT_N_BUDGETS] = {"quick", "normal", "full"};
-static const char *const agreements[] = {"agrees", "disagrees", "not testable"};
+static const char *const agreements[VIT_N_AGREEMENTS] = {"agrees", "disagrees", "undecided", "not testable"};
 
 const char *vit_budget_name(enum vit_budget budget)
 {
     return budgets[budget];
+}
+
+const char *vit_agreement_name(enum vit_agreement agreement)
+{
+    return agreements[agreement];
 }
 
 int vit_budget_find(enum vit_budget *budget, const char *name)
@@ -132,63 +138,108 @@ static struct vit_finding untestable(struct vit_finding f, const char *why)
     return f;
 }
 
-/* The threshold of > and <: a number, or another result's value. */
-static bool resolve(struct vit_finding *f, const struct vit_results *results)
+/* What a value can be within the noise: itself where no interval is known. */
+struct range {
+    double low, high;
+};
+
+static struct range range_of(struct vit_cell value, struct vit_cell low, struct vit_cell high)
+{
+    return (struct range){low.present ? low.r : value.r, high.present ? high.r : value.r};
+}
+
+static bool overlap(struct range a, struct range b)
+{
+    return a.low < b.high && b.low < a.high;
+}
+
+static void note(struct vit_finding *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void note(struct vit_finding *f, const char *format, ...)
+{
+    size_t used = strlen(f->note);
+    used += (size_t)snprintf(f->note + used, sizeof f->note - used, "%s", used ? "; " : "");
+    va_list arguments;
+    va_start(arguments, format);
+    if (used < sizeof f->note)
+        vsnprintf(f->note + used, sizeof f->note - used, format, arguments);
+    va_end(arguments);
+}
+
+/* The threshold of > and <: a number, or another result's value, which has a range of its own. */
+static bool resolve(struct vit_finding *f, struct range *threshold, const struct vit_results *results)
 {
     double value;
     if (number(f->claim->threshold, &value)) {
         f->against = vit_real_cell(value);
+        *threshold = (struct range){value, value};
         return true;
     }
     const struct vit_result *other = vit_results_find(results, f->claim->threshold);
     if (!other || !other->value.present) {
-        snprintf(f->note, sizeof f->note, "%s: %s", f->claim->threshold,
-                 other && other->reason ? other->reason : "no such result");
+        note(f, "%s: %s", f->claim->threshold, other && other->reason ? other->reason : "no such result");
         return false;
     }
     f->against = other->value;
-    snprintf(f->note, sizeof f->note, "against %s = %.4g", other->name, other->value.r);
+    *threshold = range_of(other->value, other->low, other->high);
+    note(f, "against %s = %.4g", other->name, other->value.r);
     return true;
 }
 
-static void note_noise(struct vit_finding *f)
+static void note_noise(struct vit_finding *f, struct range here, struct range threshold)
 {
-    if (f->low.present && f->high.present && f->low.r < f->against.r && f->against.r < f->high.r) {
-        size_t used = strlen(f->note);
-        snprintf(f->note + used, sizeof f->note - used, "%swithin the noise: %.4g to %.4g", used ? "; " : "", f->low.r,
-                 f->high.r);
-    }
+    if (threshold.low < threshold.high)
+        note(f, "within the noise: %.4g to %.4g against %.4g to %.4g", here.low, here.high, threshold.low,
+             threshold.high);
+    else
+        note(f, "within the noise: %.4g to %.4g", here.low, here.high);
 }
 
-static struct vit_finding compare(struct vit_finding f, const struct vit_results *results)
+/* An interval that both sides of the threshold are in decides nothing. */
+static struct vit_finding compare_order(struct vit_finding f, const struct vit_results *results)
 {
-    double low = 0, high = 0; /* check() has read them once */
-    const double value = f.measured.r;
-    bool holds;
-    if (is(f.claim, "between")) {
-        (void)interval(f.claim->threshold, &low, &high);
-        holds = low <= value && value <= high;
-    } else if (is(f.claim, "within")) {
-        (void)number(f.claim->threshold, &low);
-        f.against = vit_real_cell(low);
-        holds = fabs(value - f.claim->paper.r) <= low;
-        snprintf(f.note, sizeof f.note, "%+.4g from the paper's; agrees within %.4g", value - f.claim->paper.r, low);
-    } else {
-        if (!resolve(&f, results)) {
-            f.agreement = VIT_NOT_TESTABLE;
-            return f;
-        }
-        holds = is(f.claim, ">") ? value > f.against.r : value < f.against.r;
-        note_noise(&f);
+    const struct range here = range_of(f.measured, f.low, f.high);
+    struct range threshold;
+    if (!resolve(&f, &threshold, results)) {
+        f.agreement = VIT_NOT_TESTABLE;
+        return f;
     }
+    const bool holds = is(f.claim, ">") ? f.measured.r > f.against.r : f.measured.r < f.against.r;
     f.agreement = holds ? VIT_AGREES : VIT_DISAGREES;
+    if (overlap(here, threshold)) {
+        f.agreement = VIT_UNDECIDED;
+        note_noise(&f, here, threshold);
+    }
+    return f;
+}
+
+/* The same for a claim of two thresholds. */
+static struct vit_finding compare_interval(struct vit_finding f)
+{
+    const struct range here = range_of(f.measured, f.low, f.high);
+    struct range wanted = {0, 0}; /* check() has read them once */
+    if (is(f.claim, "between")) {
+        (void)interval(f.claim->threshold, &wanted.low, &wanted.high);
+    } else {
+        double tolerance = 0;
+        (void)number(f.claim->threshold, &tolerance);
+        f.against = vit_real_cell(tolerance);
+        wanted = (struct range){f.claim->paper.r - tolerance, f.claim->paper.r + tolerance};
+        note(&f, "%+.4g from the paper's, tolerance %.4g", f.measured.r - f.claim->paper.r, tolerance);
+    }
+    f.agreement = wanted.low <= f.measured.r && f.measured.r <= wanted.high ? VIT_AGREES : VIT_DISAGREES;
+    if (overlap(here, (struct range){wanted.low, wanted.low}) ||
+        overlap(here, (struct range){wanted.high, wanted.high})) {
+        f.agreement = VIT_UNDECIDED;
+        note_noise(&f, here, (struct range){0, 0});
+    }
     return f;
 }
 
 struct vit_finding vit_claim_test(const struct vit_claim *claim, const struct vit_results *results,
                                   enum vit_budget budget)
 {
-    struct vit_finding f = {.claim = claim};
+    struct vit_finding f = {.claim = claim, .budget = budget};
     const struct vit_result *result = vit_results_find(results, claim->quantity);
     if (budget < claim->least) {
         char why[64];
@@ -203,101 +254,5 @@ struct vit_finding vit_claim_test(const struct vit_claim *claim, const struct vi
     f.measured = result->value;
     f.low = result->low;
     f.high = result->high;
-    return compare(f, results);
-}
-
-static const struct vit_column columns[] = {
-    {"figure", VIT_TEXT, "", "figure or table of the paper"},
-    {"claim", VIT_TEXT, "", "what the paper says"},
-    {"quantity", VIT_TEXT, "", "name of the result that tests it"},
-    {"paper", VIT_REAL, "", "the paper's value"},
-    {"here", VIT_REAL, "", "measured on this machine; empty: see note"},
-    {"low", VIT_REAL, "", "first quartile, or lower end of the result's interval"},
-    {"high", VIT_REAL, "", "third quartile, or upper end"},
-    {"test", VIT_TEXT, "", ">, <, within (of the paper's value) or between"},
-    {"threshold", VIT_TEXT, "", "number, interval, or name of another result"},
-    {"verdict", VIT_TEXT, "", "agrees, disagrees, or not testable"},
-    {"note", VIT_TEXT, "", "why, compared with what"},
-    {"proxy", VIT_TEXT, "", "data set in place of ImageNet that the value is from; empty: none"},
-    {"source", VIT_TEXT, "", "where the paper says it"},
-    {"certainty", VIT_TEXT, "", "how that is known: reports/paper/README.md"},
-};
-static const struct vit_schema schema = {"verdict", 1, sizeof columns / sizeof columns[0], columns};
-
-static int put(struct vit_sink *sink, const struct vit_finding *f)
-{
-    const struct vit_claim *c = f->claim;
-    const struct vit_cell row[] = {vit_text(c->figure),
-                                   vit_text(c->text),
-                                   vit_text(c->quantity),
-                                   c->paper,
-                                   f->measured,
-                                   f->low,
-                                   f->high,
-                                   vit_text(c->test),
-                                   vit_text(c->threshold),
-                                   vit_text(agreements[f->agreement]),
-                                   vit_text(f->note),
-                                   vit_text(f->proxy),
-                                   vit_text(c->source),
-                                   vit_text(c->certainty)};
-    return vit_sink_write(sink, row);
-}
-
-static int put_all(struct vit_sink *sink, const struct vit_finding *finding, int n)
-{
-    int status = VIT_OK;
-    for (int i = 0; i < n && status == VIT_OK; i++)
-        status = put(sink, &finding[i]);
-    if (status == VIT_OK)
-        return vit_sink_close(sink);
-    vit_sink_abort(sink);
-    return status;
-}
-
-int vit_findings_write(const struct vit_finding *finding, int n, const char *path)
-{
-    const struct vit_sink_def *csv;
-    struct vit_sink sink;
-    int status = vit_sink_find(&csv, "csv");
-    if (status == VIT_OK)
-        status = vit_sink_open(&sink, csv, &schema, &(struct vit_sink_target){.path = path});
-    return status == VIT_OK ? put_all(&sink, finding, n) : status;
-}
-
-/* For readers: without what repeats the question. */
-static int print_table(const struct vit_finding *finding, int n, const struct vit_options *options)
-{
-    static const struct vit_column shown[] = {
-        {"claim", VIT_TEXT, "", ""},   {"paper", VIT_REAL, "", ""}, {"here", VIT_REAL, "", ""},
-        {"verdict", VIT_TEXT, "", ""}, {"note", VIT_TEXT, "", ""},
-    };
-    static const struct vit_schema table = {"verdict", 1, sizeof shown / sizeof shown[0], shown};
-    struct vit_sink sink;
-    int status = vit_output_open(&sink, options, &table, NULL);
-    if (status != VIT_OK)
-        return status;
-    for (int i = 0; i < n && status == VIT_OK; i++) {
-        const struct vit_finding *f = &finding[i];
-        char note[512];
-        snprintf(note, sizeof note, "%s%s%s", f->proxy ? "proxy " : "", f->proxy ? f->proxy : "",
-                 f->proxy && *f->note ? "; " : "");
-        strncat(note, f->note, sizeof note - strlen(note) - 1);
-        const struct vit_cell row[] = {vit_text(f->claim->text), f->claim->paper, f->measured,
-                                       vit_text(agreements[f->agreement]), vit_text(note)};
-        status = vit_sink_write(&sink, row);
-    }
-    if (status == VIT_OK)
-        return vit_sink_close(&sink);
-    vit_sink_abort(&sink);
-    return status;
-}
-
-int vit_findings_print(const struct vit_finding *finding, int n, const struct vit_options *options)
-{
-    struct vit_sink sink;
-    if (vit_output_is_table(options))
-        return print_table(finding, n, options);
-    int status = vit_output_open(&sink, options, &schema, NULL);
-    return status == VIT_OK ? put_all(&sink, finding, n) : status;
+    return is(claim, ">") || is(claim, "<") ? compare_order(f, results) : compare_interval(f);
 }

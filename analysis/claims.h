@@ -36,15 +36,19 @@ struct vit_claims {
 int vit_claims_open(struct vit_claims *claims);
 void vit_claims_close(struct vit_claims *claims);
 
-enum vit_agreement { VIT_AGREES, VIT_DISAGREES, VIT_NOT_TESTABLE };
+/* Undecided: what the value may be within its interval lies on both sides of what it is compared with. */
+enum vit_agreement { VIT_AGREES, VIT_DISAGREES, VIT_UNDECIDED, VIT_NOT_TESTABLE, VIT_N_AGREEMENTS };
+
+const char *vit_agreement_name(enum vit_agreement agreement);
 
 /* One claim tested. */
 struct vit_finding {
     const struct vit_claim *claim;
     enum vit_agreement agreement;
+    enum vit_budget budget;                       /* that it was tested at */
     struct vit_cell measured, low, high, against; /* against: the threshold as a number, absent for between */
     const char *proxy;                            /* as the result's */
-    char note[256]; /* why not testable; what the value was compared with; whether it is within the noise */
+    char note[256];                               /* why not testable or undecided; what the value was compared with */
 };
 
 struct vit_finding vit_claim_test(const struct vit_claim *claim, const struct vit_results *results,
@@ -53,3 +57,8 @@ struct vit_finding vit_claim_test(const struct vit_claim *claim, const struct vi
 /* The verdict table as a file, and for readers or programs on stdout. */
 int vit_findings_write(const struct vit_finding *finding, int n, const char *path);
 int vit_findings_print(const struct vit_finding *finding, int n, const struct vit_options *options);
+
+/* A verdict table that is put together from the files of several; the caller closes or aborts the sink. */
+struct vit_sink;
+int vit_findings_open(struct vit_sink *sink, const char *path);
+int vit_findings_copy(struct vit_sink *sink, const char *path);

@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct vit_reproduction_def *find(const char *name)
 {
@@ -62,13 +63,47 @@ static int choose(struct vit_reproductions *work, const struct vit_machine *mach
     return status;
 }
 
-/* Claims of one figure, tested; findings grow. */
+/* Claims of one figure, tested and written; findings grow. */
 static int test(struct vit_finding *finding, int *n, const struct vit_claims *claims, const struct vit_reproduction *r)
 {
+    char path[4200];
+    const int first = *n;
     for (int i = 0; i < claims->n; i++)
         if (strcmp(claims->claim[i].figure, r->def->name) == 0)
             finding[(*n)++] = vit_claim_test(&claims->claim[i], &r->results, r->budget);
-    return VIT_OK;
+    snprintf(path, sizeof path, "%s/verdict.csv", r->folder);
+    return vit_findings_write(finding + first, *n - first, path);
+}
+
+/* OUT/verdict.csv: of all figures that were ever finished there, not of those of this call alone. */
+static int join(const struct vit_reproductions *work)
+{
+    char path[4200];
+    struct vit_sink sink;
+    snprintf(path, sizeof path, "%s/verdict.csv", work->root);
+    int status = vit_findings_open(&sink, path);
+    if (status != VIT_OK)
+        return status;
+    for (int i = 0; i < vit_n_reproductions && status == VIT_OK; i++) {
+        snprintf(path, sizeof path, "%s/%s/verdict.csv", work->root, vit_reproductions[i]->name);
+        if (access(path, F_OK) == 0)
+            status = vit_findings_copy(&sink, path);
+    }
+    if (status == VIT_OK)
+        return vit_sink_close(&sink);
+    vit_sink_abort(&sink);
+    return status;
+}
+
+static void print_summary(const struct vit_finding *finding, int n)
+{
+    int count[VIT_N_AGREEMENTS] = {0};
+    for (int i = 0; i < n; i++)
+        count[finding[i].agreement]++;
+    printf("%d claims:", n);
+    for (int i = 0; i < VIT_N_AGREEMENTS; i++)
+        printf("%s %d %s", i ? "," : "", count[i], vit_agreement_name((enum vit_agreement)i));
+    printf("\n");
 }
 
 static int print(const struct vit_reproductions *work, const struct vit_finding *finding, int n)
@@ -85,9 +120,10 @@ static int print(const struct vit_reproductions *work, const struct vit_finding 
         printf("\n");
         start = end;
     }
+    print_summary(finding, n);
     printf(
-        "results in %s: verdict.csv, FIGURE/results.csv and the data of figures, units/ (kept: the same command goes "
-        "on)\n",
+        "results in %s: verdict.csv (all figures there), FIGURE/ (its verdict.csv, results.csv, data, figures), units/ "
+        "(kept: the same command goes on)\n",
         work->root);
     if (!vit_plot_available())
         printf("%s\n", vit_error());
@@ -97,7 +133,6 @@ static int print(const struct vit_reproductions *work, const struct vit_finding 
 static int conclude(struct vit_reproductions *work)
 {
     struct vit_claims claims;
-    char path[4200];
     int n = 0, status = vit_claims_open(&claims);
     if (status != VIT_OK)
         return status;
@@ -109,9 +144,8 @@ static int conclude(struct vit_reproductions *work)
         if (status == VIT_OK)
             status = test(finding, &n, &claims, &work->item[i]);
     }
-    snprintf(path, sizeof path, "%s/verdict.csv", work->root);
     if (status == VIT_OK)
-        status = vit_findings_write(finding, n, path);
+        status = join(work);
     if (status == VIT_OK)
         status = print(work, finding, n);
     free(finding);
@@ -183,10 +217,13 @@ const struct vit_command vit_command_reproduce = {
     .summary = "make the paper's figures and tables on this machine and test its claims",
     .detail =
         "Runs the study behind each figure, writes its data, draws it beside the paper's own points, and ends with a\n"
-        "verdict for each claim of the paper: agrees, disagrees, or not testable (with the reason). --budget quick\n"
-        "takes minutes, normal hours, full what the paper did. What was finished is kept in --out (default\n"
-        "runs/reproduce-BUDGET): after a kill the same command goes on; --shard 0/2 and --shard 1/2 with the same\n"
-        "folder share the work. --threads (default: all) is the most that sweeps and trainings use.\n\n"
+        "verdict for each claim of the paper: agrees, disagrees, undecided (what was measured scatters across the\n"
+        "threshold), or not testable (with the reason). FIGURE/verdict.csv has those of a figure, verdict.csv those\n"
+        "of all figures that --out has, also from earlier calls. --budget quick takes minutes, normal hours, full "
+        "what\n"
+        "the paper did. What was finished is kept in --out (default runs/reproduce-BUDGET): after a kill the same\n"
+        "command goes on; --shard 0/2 and --shard 1/2 with the same folder share the work. --threads (default: all) is "
+        "the most that sweeps and trainings use.\n\n"
         "  vitscope reproduce list\n"
         "  vitscope reproduce fig2 table1\n"
         "  vitscope reproduce all --budget normal\n"

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void test_results_read_back_as_written(void **state)
@@ -59,7 +60,11 @@ static struct vit_finding find(const char *test, const char *threshold, double p
     vit_results_add(&results,
                     (struct vit_result){
                         .name = "x", .value = vit_real_cell(10), .low = vit_real_cell(8), .high = vit_real_cell(12)});
-    vit_results_value(&results, 11, "", "y");
+    vit_results_value(&results, 13, "", "y");
+    vit_results_add(&results, (struct vit_result){.name = "scattered",
+                                                  .value = vit_real_cell(13),
+                                                  .low = vit_real_cell(11),
+                                                  .high = vit_real_cell(15)});
     vit_results_add(&results, (struct vit_result){.name = "z", .reason = "no counters here"});
     claim = (struct vit_claim){.quantity = "x",
                                .test = test,
@@ -73,24 +78,46 @@ static struct vit_finding find(const char *test, const char *threshold, double p
 
 static void test_claims_are_tested_by_number_interval_and_other_result(void **state)
 {
-    (void)state;
-    assert_int_equal(find(">", "9", 0).agreement, VIT_AGREES);
-    assert_int_equal(find("<", "9", 0).agreement, VIT_DISAGREES);
-    assert_int_equal(find(">", "10", 0).agreement, VIT_DISAGREES); /* equal is not more */
+    (void)state; /* x: 10, between 8 and 12; y: 13 */
+    assert_int_equal(find(">", "7", 0).agreement, VIT_AGREES);
+    assert_int_equal(find("<", "7", 0).agreement, VIT_DISAGREES);
+    assert_int_equal(find(">", "12", 0).agreement, VIT_DISAGREES); /* touched, not crossed */
     assert_int_equal(find("<", "y", 0).agreement, VIT_AGREES);
     assert_int_equal(find(">", "y", 0).agreement, VIT_DISAGREES);
-    assert_int_equal(find("within", "2", 12).agreement, VIT_AGREES);
-    assert_int_equal(find("within", "1.5", 12).agreement, VIT_DISAGREES);
-    assert_int_equal(find("between", "10..20", 0).agreement, VIT_AGREES);
-    assert_int_equal(find("between", "11..20", 0).agreement, VIT_DISAGREES);
+    assert_int_equal(find("within", "4", 12).agreement, VIT_AGREES);
+    assert_int_equal(find("within", "3", 16).agreement, VIT_DISAGREES);
+    assert_int_equal(find("between", "8..20", 0).agreement, VIT_AGREES);
+    assert_int_equal(find("between", "13..20", 0).agreement, VIT_DISAGREES);
 }
 
-static void test_claims_say_when_a_difference_is_within_the_noise(void **state)
+static void test_claims_within_the_noise_are_undecided(void **state)
 {
     (void)state;
-    assert_non_null(strstr(find(">", "9", 0).note, "within the noise: 8 to 12"));
+    static const struct {
+        const char *test, *threshold;
+        double paper;
+    } crossed[] = {{">", "9", 0},       {">", "11", 0},           {"<", "10", 0},         {"<", "scattered", 0},
+                   {"within", "3", 12}, {"between", "11..20", 0}, {"between", "0..9", 0}, {"between", "9..11", 0}};
+    for (size_t i = 0; i < sizeof crossed / sizeof crossed[0]; i++) {
+        const struct vit_finding f = find(crossed[i].test, crossed[i].threshold, crossed[i].paper);
+        if (f.agreement != VIT_UNDECIDED || !strstr(f.note, "within the noise: 8 to 12"))
+            fail_msg("%s %s: %s, %s", crossed[i].test, crossed[i].threshold, vit_agreement_name(f.agreement), f.note);
+    }
+    assert_non_null(strstr(find("<", "scattered", 0).note, "8 to 12 against 11 to 15")); /* 13 itself is above 12 */
     assert_null(strstr(find(">", "7", 0).note, "noise"));
-    assert_non_null(strstr(find("<", "y", 0).note, "against y = 11"));
+    assert_non_null(strstr(find("<", "y", 0).note, "against y = 13"));
+    assert_string_equal(find("within", "3", 16).note, "-6 from the paper's, tolerance 3");
+}
+
+static void test_counted_results_are_always_decided(void **state)
+{
+    (void)state;
+    const struct vit_claim claim = {
+        .quantity = "n", .test = "within", .threshold = "0", .paper = vit_real_cell(3), .least = VIT_BUDGET_QUICK};
+    struct vit_results results = {0};
+    vit_results_value(&results, 3, "counted", "n");
+    assert_int_equal(vit_claim_test(&claim, &results, VIT_BUDGET_QUICK).agreement, VIT_AGREES);
+    vit_results_close(&results);
 }
 
 static void test_claims_that_cannot_be_tested_say_why(void **state)
@@ -290,6 +317,70 @@ static void test_reproduce_table1_agrees_in_every_cell(void **state)
     assert_null(strstr(run.output, "\"disagrees\""));
 }
 
+/* Figures of the rows of a verdict table, each once: "table1 fig7 ". */
+static const char *figures_of(const char *file)
+{
+    static char names[256];
+    struct vit_csv *csv;
+    int figure;
+    names[0] = '\0';
+    assert_ok(vit_csv_open(&csv, program_path(file)));
+    assert_ok(vit_csv_find(csv, "figure", &figure));
+    for (int64_t row = 0; row < vit_csv_rows(csv); row++) {
+        const char *name = vit_csv_text(csv, row, figure), *before = row ? vit_csv_text(csv, row - 1, figure) : "";
+        size_t used = strlen(names);
+        if (strcmp(name, before) != 0)
+            snprintf(names + used, sizeof names - used, "%s ", name);
+    }
+    vit_csv_close(csv);
+    return names;
+}
+
+/* Rows that stand for an earlier call's fig1 and table6: before and behind in the paper's order. */
+static void keep_verdict_of(const char *figure)
+{
+    char path[128];
+    struct vit_claim claim = {.figure = figure,
+                              .text = "a, \"b\"",
+                              .quantity = "x",
+                              .test = ">",
+                              .threshold = "0",
+                              .certainty = "A",
+                              .source = figure};
+    const struct vit_finding finding = {.claim = &claim, .measured = vit_real_cell(0.1 + 0.2), .note = "earlier"};
+    snprintf(path, sizeof path, "joint/%s", figure);
+    assert_int_equal(mkdir(program_path(path), 0777), 0);
+    snprintf(path, sizeof path, "joint/%s/verdict.csv", figure);
+    assert_ok(vit_findings_write(&finding, 1, program_path(path)));
+}
+
+static void test_verdicts_of_earlier_calls_are_kept(void **state)
+{
+    (void)state;
+    program_start(&run, "reproduce table1 --out %s/joint", program_folder);
+    assert_int_equal(run.exit_code, 0);
+    assert_non_null(strstr(run.output, "6 claims: 6 agrees, 0 disagrees, 0 undecided, 0 not testable"));
+    assert_string_equal(figures_of("joint/verdict.csv"), "table1 ");
+    keep_verdict_of("table6");
+    keep_verdict_of("fig1");
+    program_start(&run, "reproduce table1 --format csv --out %s/joint", program_folder);
+    assert_int_equal(run.exit_code, 0);
+    assert_null(strstr(run.output, "table6")); /* what is printed is this call's */
+    assert_string_equal(figures_of("joint/table1/verdict.csv"), "table1 ");
+    assert_string_equal(figures_of("joint/verdict.csv"), "fig1 table1 table6 ");
+    struct vit_csv *csv;
+    struct vit_cell here;
+    int text, value;
+    assert_ok(vit_csv_open(&csv, program_path("joint/verdict.csv")));
+    assert_int_equal(vit_csv_rows(csv), 1 + 6 + 1);
+    assert_ok(vit_csv_find(csv, "claim", &text));
+    assert_ok(vit_csv_find(csv, "here", &value));
+    assert_ok(vit_csv_real(csv, 0, value, &here));
+    assert_string_equal(vit_csv_text(csv, 0, text), "a, \"b\"");
+    assert_true(here.r == 0.1 + 0.2); /* to the bit */
+    vit_csv_close(csv);
+}
+
 static const struct vit_reproduction_def *find_reproduction(const char *name)
 {
     for (int i = 0; i < vit_n_reproductions; i++)
@@ -397,7 +488,8 @@ int main(void)
         cmocka_unit_test(test_results_read_back_as_written),
         cmocka_unit_test(test_results_refuse_a_name_twice),
         cmocka_unit_test(test_claims_are_tested_by_number_interval_and_other_result),
-        cmocka_unit_test(test_claims_say_when_a_difference_is_within_the_noise),
+        cmocka_unit_test(test_claims_within_the_noise_are_undecided),
+        cmocka_unit_test(test_counted_results_are_always_decided),
         cmocka_unit_test(test_claims_that_cannot_be_tested_say_why),
         cmocka_unit_test(test_claims_shipped_can_be_read),
         cmocka_unit_test(test_units_are_measured_once_for_all_figures),
@@ -406,6 +498,7 @@ int main(void)
         cmocka_unit_test(test_a_unit_finds_the_part_that_it_kept),
         cmocka_unit_test(test_shards_share_the_units),
         cmocka_unit_test(test_reproduce_table1_agrees_in_every_cell),
+        cmocka_unit_test(test_verdicts_of_earlier_calls_are_kept),
         cmocka_unit_test(test_table2_sets_measured_speeds_beside_the_papers),
         cmocka_unit_test(test_fig5_tells_what_blocks_keep),
         cmocka_unit_test(test_reproduce_refuses_what_it_cannot_do),
