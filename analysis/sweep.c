@@ -107,9 +107,9 @@ static int open_sweep(const struct vit_options *given)
         status = vit_fail_in(VIT_EINVAL, "--axis");
     if (status != VIT_OK)
         return status;
-    snprintf(sweep.subtitle, sizeof sweep.subtitle, "%s%s%s%.100s%s", sweep.hold.what ? "held: " : "nothing held",
+    snprintf(sweep.subtitle, sizeof sweep.subtitle, "%s%s%s%.100s%s%s", sweep.hold.what ? "held: " : "nothing held",
              sweep.hold.what ? o->hold : "", trains(o) ? "; accuracy: proxy, one training on " : "",
-             trains(o) ? o->data : "", "; bars: quartiles");
+             trains(o) ? o->data : "", "; bars: quartiles", sweep.hold.what ? "; hollow: not surely held" : "");
     sweep.variant = calloc((size_t)sweep.axes.points, sizeof *sweep.variant);
     sweep.text = calloc((size_t)sweep.axes.points, VIT_AXIS_TEXT);
     return sweep.variant && sweep.text ? VIT_OK : vit_fail(VIT_ENOMEM, "out of memory: %d points", sweep.axes.points);
@@ -206,10 +206,14 @@ const struct vit_command vit_command_sweep = {
     .summary = "settings of a model as axes: cost, speed and accuracy of every combination",
     .detail =
         "--axis \"NAME=VALUE,VALUE,...\" may be repeated; every combination is a point, compared with MODEL as it is\n"
-        "(changed by --set). Lists of one number per stage have slashes: embed_dim=64/128/192,96/192/288.\n"
+        "(changed by --set). In the figure the first --axis is x, and each combination of the others is a line. Lists "
+        "of one number per stage have slashes: embed_dim=64/128/192,96/192/288.\n"
         "--hold throughput|macs|params|bytes brings each point to what MODEL has, or =FACTOR times that, by scaling\n"
-        "its width, then its depth: throughput is measured in pairs with MODEL (within 3 %), the others are counted\n"
-        "(within 1 %). --epochs, --recipe or --data train each point with the same recipe and seed.\n\n"
+        "its width, then its depth: throughput is measured in pairs with MODEL (sought within 3 %), the others are\n"
+        "counted (within 1 %); column held tells which points are: yes; median (its quartiles are not); no. What the\n"
+        "search does to depth can change mhsa_share: column mhsa_share_pct is what the network has, and is drawn.\n"
+        "Speeds of one row are of the same moments: compare points by their speed ratio. --epochs, --recipe or --data "
+        "train each point with the same recipe and seed.\n\n"
         "Times are those of forwards of 16 images with one thread, batch norms folded; --threads is for training.\n"
         "A combination that cannot exist is a row with its reason. Points are kept in OUT/units: killed, the same\n"
         "command goes on, and --shard 0/2 and --shard 1/2 with the same --out share the points.\n\n"

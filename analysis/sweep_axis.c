@@ -3,6 +3,8 @@
 
 #include "model/base/status.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char form[] = "an axis is NAME=VALUE,VALUE,...: \"qk_dim=4,8,16\"";
@@ -83,6 +85,13 @@ int vit_axes_parse(struct vit_axes *axes, const char *text, const struct vit_mod
         at = next;
     }
     return status == VIT_OK && axes->n == 0 ? vit_fail(VIT_EINVAL, "there is none: %s", form) : status;
+}
+
+bool vit_axis_number(double *number, const struct vit_axis *axis, int place)
+{
+    char *end;
+    *number = strtod(axis->value[place], &end);
+    return end != axis->value[place] && !*end && isfinite(*number);
 }
 
 int vit_axes_place(const struct vit_axes *axes, int point, int axis)

@@ -24,6 +24,9 @@ struct vit_axes {
  * axis and what would be right. */
 int vit_axes_parse(struct vit_axes *axes, const char *text, const struct vit_model_config *base, const char *family);
 
+/* The value as a number; false for words and lists. */
+bool vit_axis_number(double *number, const struct vit_axis *axis, int place);
+
 /* Place of the point's value on the axis. */
 int vit_axes_place(const struct vit_axes *axes, int point, int axis);
 

@@ -12,9 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of what is held: measured values scatter, counted ones do not. */
-static const double timed_tolerance = 0.03, counted_tolerance = 0.01;
-
 static const struct {
     const char *name;
     enum vit_held what;
@@ -40,6 +37,11 @@ int vit_hold_parse(struct vit_hold *hold, const char *text)
                         "throughput=1.25",
                         text);
     return VIT_OK;
+}
+
+double vit_hold_tolerance(const struct vit_hold *hold)
+{
+    return hold->what == VIT_HELD_THROUGHPUT ? 0.03 : 0.01;
 }
 
 /* What one image costs. */
@@ -161,13 +163,12 @@ static const char *network_of(const struct vit_results *results)
 static int scale(struct work *w, struct vit_results *results)
 {
     const struct vit_hold hold = w->variant->hold;
-    const bool timed = hold.what == VIT_HELD_THROUGHPUT;
     struct vit_scale_found found = {.config = w->model.config, .scale = {.width = 1}};
     const struct vit_scale_search search = {.config = &w->model.config,
                                             .family = w->model.family->name,
                                             .target = hold.factor,
-                                            .tolerance = timed ? timed_tolerance : counted_tolerance,
-                                            .falls = timed,
+                                            .tolerance = vit_hold_tolerance(&hold),
+                                            .falls = hold.what == VIT_HELD_THROUGHPUT,
                                             .value = held_ratio,
                                             .context = w};
     int status = hold.what == VIT_HELD_NOTHING ? VIT_OK : vit_network_search(&found, &search);
@@ -344,6 +345,8 @@ static int measure(struct work *w, struct vit_reproduction *r, struct vit_result
     if (status != VIT_OK)
         return status;
     record_counts(results, &counts);
+    vit_results_value(results, (double)w->counts.cost.macs, "counted from the graph of the base, one image",
+                      "base_macs");
     record_attention(results, &w->model.config);
     const char *own = w->unit->options.set;
     const char *set = vit_results_text(results, "%s%s%s", own ? own : "", own ? " " : "", network_of(results));

@@ -17,6 +17,9 @@ struct vit_hold {
  * VIT_EINVAL without the name of the option. */
 int vit_hold_parse(struct vit_hold *hold, const char *text);
 
+/* What a point may be off by, of the value wanted: measured values scatter, counted ones do not. */
+double vit_hold_tolerance(const struct vit_hold *hold);
+
 /* Images per forward and threads of times: those of the paper's protocol on CPUs. */
 enum { VIT_VARIANT_BATCH = 16 };
 
@@ -29,7 +32,7 @@ struct vit_variant {
 };
 
 /* A unit's measure. Results: params, params_folded, macs, flops, compulsory_bytes (one image, eager graph), live_bytes,
- * mhsa_share_pct;
+ * base_macs, mhsa_share_pct;
  * images_per_s, base_images_per_s and speed_ratio (folded graph, in pairs with the base, batch VIT_VARIANT_BATCH, one
  * thread); memory_bound_pct (eager graph); bytes of caches that options.traffic asks for; width_factor, whose source is
  * the network as settings on top of the base, blocks_added, networks_tried, held_ratio; top1_pct. A network that cannot

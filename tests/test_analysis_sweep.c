@@ -215,6 +215,57 @@ static void test_a_sweep_has_a_row_for_each_point(void **state)
     vit_csv_close(csv);
 }
 
+static bool file_has(const char *name, const char *text)
+{
+    static char bytes[1 << 18];
+    FILE *file = fopen(program_path(name), "r");
+    assert_non_null(file);
+    bytes[fread(bytes, 1, sizeof bytes - 1, file)] = '\0';
+    fclose(file);
+    return strstr(bytes, text) != NULL;
+}
+
+static void test_one_axis_makes_one_line_beside_its_base(void **state)
+{
+    (void)state;
+    program_start(&run, "sweep efficientvit_nano --axis qk_dim=4,16 %s --out %s/one", quick, program_folder);
+    assert_int_equal(run.exit_code, 0);
+    assert_non_null(strstr(run.output, "base images per s"));
+    struct vit_csv *csv = open_sweep("one");
+    assert_null(cell(csv, 0, "series")); /* quoted and empty, gnuplot would not see its end */
+    assert_null(cell(csv, 0, "held"));
+    assert_true(number(csv, 0, "x") == 4 && number(csv, 1, "x") == 16);
+    assert_true(number(csv, 0, "base_macs") == (double)macs_of(vit_model_find("efficientvit_nano")));
+    assert_true(number(csv, 1, "base_macs") == number(csv, 1, "macs")); /* qk_dim of the base */
+    vit_csv_close(csv);
+    if (access(program_path("one/sweep.svg"), F_OK) == 0) { /* with gnuplot */
+        assert_false(file_has("one/sweep.svg", "top-1"));
+        assert_false(file_has("one/sweep.svg", ",0,"));
+    }
+}
+
+static void test_shares_are_those_that_the_network_has(void **state)
+{
+    (void)state;
+    program_start(
+        &run,
+        "sweep deit_nano --set pool=mean --axis mhsa_share=0.25,usual --axis act=relu,gelu --hold macs=0.8 %s "
+        "--out %s/share",
+        quick, program_folder);
+    assert_int_equal(run.exit_code, 0);
+    assert_non_null(strstr(run.output, "mhsa share %"));
+    struct vit_csv *csv = open_sweep("share");
+    for (int row = 0; row < 4; row++) {
+        assert_close(number(csv, row, "x"), number(csv, row, "mhsa_share_pct") / 100, 1e-12);
+        const double off = number(csv, row, "macs") / number(csv, row, "base_macs") / 0.8 - 1;
+        assert_string_equal(cell(csv, row, "held"), off < -0.01 || off > 0.01 ? "no" : "yes");
+    }
+    assert_string_equal(cell(csv, 0, "series"), "act=relu");
+    vit_csv_close(csv);
+    if (access(program_path("share/sweep.svg"), F_OK) == 0)
+        assert_true(file_has("share/sweep.svg", "pool=mean"));
+}
+
 static void test_points_are_kept_and_shared_out(void **state)
 {
     (void)state;
@@ -278,6 +329,8 @@ int main(void)
         cmocka_unit_test(test_search_takes_blocks_where_no_width_is_near),
         cmocka_unit_test(test_networks_without_a_common_width_are_refused),
         cmocka_unit_test(test_a_sweep_has_a_row_for_each_point),
+        cmocka_unit_test(test_one_axis_makes_one_line_beside_its_base),
+        cmocka_unit_test(test_shares_are_those_that_the_network_has),
         cmocka_unit_test(test_points_are_kept_and_shared_out),
         cmocka_unit_test(test_a_killed_training_goes_on_with_its_network),
     };

@@ -51,7 +51,8 @@ const struct vit_setting vit_settings[] = {
     {"act", ALL, VIT_SETTING_CHOICE, VIT_SETTING_ONE, AT(act), .choices = "relu gelu hswish silu",
      .help = "activation; that of squeeze-excite stays relu"},
     {"mhsa_share", ALL, VIT_SETTING_REAL, VIT_SETTING_ONE, AT(mhsa_share), 0, 1, .word = "usual", .word_value = -1,
-     .help = "attention layers by all layers, evenly spread over the network; their number stays"},
+     .help = "attention layers by all layers, evenly spread over the network; their number stays; 0: deit needs\n"
+             "                     pool=mean to learn anything"},
     {"layers", ALL, VIT_SETTING_LAYERS, VIT_SETTING_ONE, AT(layers), .word = "usual",
      .help = "the same layer by layer: A attention, F FFN, for example AFFAFF of three blocks of deit"},
     {"distilled", "efficientvit deit", VIT_SETTING_SWITCH, VIT_SETTING_ONE, AT(distilled),
