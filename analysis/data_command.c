@@ -151,10 +151,7 @@ static int write_sheet(const struct vit_dataset *dataset, const struct vit_optio
         vit_augment_parse(&sheet.augment, options->augment ? options->augment : "paper", sheet.preprocess.size);
     if (status != VIT_OK)
         return vit_fail_in(status, "--augment");
-    status = vit_contact_sheet_write(options->sheet, dataset, &sheet);
-    if (status == VIT_OK && vit_output_is_table(options))
-        printf("wrote %s: each row an image, first as evaluation sees it, then augmented\n", options->sheet);
-    return status;
+    return vit_contact_sheet_write(options->sheet, dataset, &sheet);
 }
 
 static int run(const struct vit_options *options)
@@ -164,15 +161,17 @@ static int run(const struct vit_options *options)
     int status = vit_dataset_open(&dataset, options->argument[0]);
     if (status != VIT_OK)
         return status;
-    if (vit_output_is_table(options)) {
+    if (options->sheet)
+        status = write_sheet(&dataset, options);
+    if (status == VIT_OK && vit_output_is_table(options)) {
         status = look(&survey, &dataset, options->stats);
         if (status == VIT_OK)
             print_survey(&dataset, &survey, options->stats);
     }
     if (status == VIT_OK)
         status = print_classes(&dataset, options);
-    if (status == VIT_OK && options->sheet)
-        status = write_sheet(&dataset, options);
+    if (status == VIT_OK && options->sheet && vit_output_is_table(options))
+        printf("wrote %s: each row an image, first as evaluation sees it, then augmented\n", options->sheet);
     vit_dataset_close(&dataset);
     return status;
 }

@@ -200,9 +200,7 @@ static int draw(const struct report *r)
 
 static int write_folder(const struct report *r)
 {
-    int status = vit_run_folder(r->options->out);
-    if (status == VIT_OK)
-        status = write_file(r, "eval", &schema, put_rows);
+    int status = write_file(r, "eval", &schema, put_rows);
     if (status == VIT_OK)
         status = write_file(r, "confusion", &confusion_schema, put_confusion);
     return status == VIT_OK ? draw(r) : status;
@@ -278,7 +276,9 @@ static int print(const struct report *r)
 
 static int evaluate(struct report *r)
 {
-    int status = vit_dataset_open(&r->data, r->options->data);
+    int status = r->options->out ? vit_run_folder(r->options->out) : VIT_OK; /* before the work */
+    if (status == VIT_OK)
+        status = vit_dataset_open(&r->data, r->options->data);
     if (status == VIT_OK)
         status = open_net(r);
     if (status == VIT_OK)

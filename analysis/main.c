@@ -77,6 +77,15 @@ static int finish_output(void)
     return FAILED;
 }
 
+/* Far more threads than processors help nobody, and OpenBLAS breaks. */
+static int check_threads(int threads, int processors)
+{
+    const int most = processors > 4 ? 4 * processors : 16;
+    return threads <= most ? VIT_OK
+                           : vit_fail(VIT_EINVAL, "--threads %d: at most %d on this machine of %d processor%s", threads,
+                                      most, processors, processors == 1 ? "" : "s");
+}
+
 static int run_command(const struct vit_command *command, int argc, char *const *argv)
 {
     const int processors = (int)sysconf(_SC_NPROCESSORS_ONLN);
@@ -85,6 +94,8 @@ static int run_command(const struct vit_command *command, int argc, char *const 
                                   .warmup_s = -1,
                                   .min_time_s = -1};
     if (vit_options_parse(&options, command->takes, argc, argv) != VIT_OK)
+        return usage_error(command);
+    if (check_threads(options.threads, processors) != VIT_OK)
         return usage_error(command);
     if (options.isa && vit_kernels_choose(options.isa) != VIT_OK) {
         vit_fail_in(VIT_EINVAL, "--isa");

@@ -197,6 +197,10 @@ static int run(const struct vit_options *options, const char *folder)
     int n_default = sizeof default_models / sizeof default_models[0];
     int n = options->n_argument > 1 ? options->n_argument - 1 : n_default;
     const char *const *model = options->n_argument > 1 ? options->argument + 1 : default_models;
+    if (options->n_argument == 1 && options->weights) { /* they tell their network */
+        n = 1;
+        model = &options->weights;
+    }
     if (n > MOST_MODELS)
         return vit_fail(VIT_EINVAL, "%d models, at most %d", n, MOST_MODELS);
     int status = vit_machine_read(&machine);

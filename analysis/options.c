@@ -61,7 +61,7 @@ static const struct vit_option_def table[] = {
      TEXT, AT(cache), 0, 0},
     {"counters", "LIST", "auto (default), list (show them), none, or names of counters or events", TEXT, AT(counters),
      0, 0},
-    {"out", "DIR", "folder for the results (default runs/COMMAND-DATE-TIME)", TEXT, AT(out), 0, 0},
+    {"out", "DIR", "folder for the results (default: one in runs, named by the command)", TEXT, AT(out), 0, 0},
     {"format", "NAME", "of what is printed: table (default), csv or json", TEXT, AT(format), 0, 0},
     {"shard", "I/N", "only the I-th of N shares of the list, counted from 0 (`vitscope merge` joins tables)", SHARD,
      AT(shard), 0, 0},

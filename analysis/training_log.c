@@ -303,6 +303,7 @@ void vit_training_tell_end(const struct vit_training *t, const char *reason)
     else if (t->epoch >= vit_schedule_epochs(&t->settings.schedule))
         printf("%s: this run is finished; nothing is left to do\n", t->folder);
     else
-        printf("stopped by %s after step %" PRId64 "; the same command without it goes on from %s/last.safetensors\n",
+        printf("stopped by %s after step %" PRId64
+               "; the same command without it goes on from %s/last.safetensors, which eval reads too\n",
                reason, t->epoch * t->steps + t->step, t->folder);
 }

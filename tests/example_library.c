@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* example_library.c - the library in use: example_library [MODEL [WEIGHTS.safetensors]] */
+/* example_library.c - the library in use: example_library [MODEL [WEIGHTS.safetensors]]; MODEL may be a weight file
+ * that vitscope wrote */
 #include "analysis/instance.h"
 #include "model/base/status.h"
 #include "probes/session.h"

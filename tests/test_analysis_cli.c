@@ -108,6 +108,7 @@ static void test_cli_refuses_unknown_models_with_a_list(void **state)
 static void test_cli_refuses_sizes_that_models_do_not_take(void **state)
 {
     (void)state;
+    EXPECT(2, "--threads 1000: at most", "profile deit_nano --threads 1000");
     EXPECT(2, "img 16: stage 3 of 4 has no pixels left", "models swin_tiny --img 16");
     EXPECT(2, "img 100: deit_nano takes multiples of its patch", "throughput deit_nano --img 100");
     EXPECT(0, "", "models --img 3"); /* those that take it */

@@ -133,6 +133,7 @@ static void test_image_png_survives_writing(void **state)
     rmdir(folder); /* fails, and the next write too, unless nothing else lies there */
     assert_int_not_equal(access(folder, F_OK), 0);
     assert_fails(vit_image_write_png(path, &image), VIT_EIO, "No such file");
+    assert_fails(vit_image_write_png("/dev/null", &image), VIT_EIO, "not a regular file");
     vit_image_close(&image);
 }
 

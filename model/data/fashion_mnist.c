@@ -45,8 +45,10 @@ static int open_split(struct vit_dataset *dataset, const char *argument)
         labels = NULL;
         status = vit_fail(VIT_ENOMEM, "dataset fashion-mnist: out of memory");
     } else if (access(images, R_OK) != 0 || access(labels, R_OK) != 0)
-        status = vit_fail(VIT_EIO, "dataset fashion-mnist: %s: not found; apt-get install dataset-fashion-mnist",
-                          access(images, R_OK) != 0 ? images : labels);
+        status =
+            vit_fail(VIT_EIO, "dataset fashion-mnist: %s: not found; %s", access(images, R_OK) != 0 ? images : labels,
+                     strcmp(folder, DEFAULT_FOLDER) == 0 ? "apt-get install dataset-fashion-mnist"
+                                                         : "there are test, train, and folders of these files");
     else
         status = vit_idx_pair_open(dataset, &(struct vit_idx_pair){.images = images, .labels = labels, .classes = 10});
     if (!status) {

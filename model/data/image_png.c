@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <png.h>
@@ -140,12 +141,16 @@ static int write_file(FILE *file, const char *path, const struct vit_image *imag
 int vit_image_write_png(const char *path, const struct vit_image *image)
 {
     char part[4096];
+    struct stat there;
+    if (stat(path, &there) == 0 && !S_ISREG(there.st_mode)) /* rename would take a device's place */
+        return vit_fail(VIT_EIO, "%s: cannot be written: it is %s", path,
+                        S_ISDIR(there.st_mode) ? "a folder" : "not a regular file");
     int length = snprintf(part, sizeof part, "%s.part%ld", path, (long)getpid());
     if (length < 0 || (size_t)length >= sizeof part)
         return vit_fail(VIT_EINVAL, "%s: path too long", path);
     FILE *file = fopen(part, "wb");
     if (!file)
-        return vit_fail(VIT_EIO, "%s: %s", part, strerror(errno));
+        return vit_fail(VIT_EIO, "%s: cannot be written: %s", path, strerror(errno));
     int status = write_file(file, path, image);
     if (fclose(file) != 0 && !status)
         status = vit_fail(VIT_EIO, "%s: %s", path, strerror(errno));
