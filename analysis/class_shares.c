@@ -19,9 +19,14 @@ static const struct vit_column columns[] = {
     {"model", VIT_TEXT, "", "model"},
     {"source", VIT_TEXT, "", "paper; here, or where variants stand beside each other the one measured here"},
     {"operator_class", VIT_TEXT, "", "class of the paper's Fig. 2"},
-    {"share_pct", VIT_REAL, "%", "share of the run time"},
+    {"share_pct", VIT_REAL, "%", "share of the run time, median over the runs: the classes add up to about 100"},
     {"memory_bound", VIT_INT, "", "1: memory-bound in the paper's figure"},
-    {"time_ns", VIT_REAL, "ns", "time of one forward; empty for the paper, as what follows"},
+    {"memory_bound_pct", VIT_REAL, "%", "share of all classes that are, the same for each class"},
+    {"share_low_pct", VIT_REAL, "%", "first quartile over the runs; empty for the paper, as what follows"},
+    {"share_high_pct", VIT_REAL, "%", "third quartile"},
+    {"memory_bound_low_pct", VIT_REAL, "%", "first quartile over the runs"},
+    {"memory_bound_high_pct", VIT_REAL, "%", "third quartile"},
+    {"time_ns", VIT_REAL, "ns", "time of one forward, median over the runs"},
     {"operators", VIT_INT, "", "operators"},
     {"graph", VIT_TEXT, "", "variant of the graph"},
     {"batch", VIT_INT, "", "images per forward"},
@@ -32,49 +37,63 @@ static const struct vit_column columns[] = {
 enum { N_COLUMNS = sizeof columns / sizeof columns[0] };
 const struct vit_schema vit_class_shares_schema = {"memory_bound", 1, N_COLUMNS, columns};
 
-double vit_class_shares_memory_bound(const double share_pct[VIT_N_PAPER_CLASSES])
-{
-    double sum = 0;
-    for (int i = 0; i < VIT_N_PAPER_CLASSES; i++)
-        sum += vit_paper_class[i].memory_bound ? share_pct[i] : 0;
-    return sum;
-}
-
-/* Share of the memory-bound classes in each run, summarised. */
-static struct vit_summary summarise(const struct vit_profile *p)
+struct vit_run_part vit_run_part_of(const struct vit_profile *p, bool (*chosen)(const struct vit_op *op, int context),
+                                    int context)
 {
     enum { MOST = 1024 };
-    double value[MOST];
+    double time[MOST], share[MOST];
     const struct vit_measurement *m = &p->measurement;
     int column = vit_schema_find(vit_session_schema(&p->session), "time_ns"), n = 0;
-    for (int r = 0; r < m->n_repeat && n < MOST; r++) {
-        double all = 0, bound = 0;
+    for (int r = 0; r < m->n_repeat && n < MOST; r++, n++) {
+        double all = 0;
+        time[n] = 0;
         for (int s = 0; s < m->n_step; s++) {
-            double time = (double)vit_measurement_cells(m, r, s)[column].i;
-            all += time;
-            bound += vit_paper_class[vit_paper_class_of(p->instance.plan.step[s].op->kind)].memory_bound ? time : 0;
+            const double ns = (double)vit_measurement_cells(m, r, s)[column].i;
+            all += ns;
+            time[n] += chosen(p->instance.plan.step[s].op, context) ? ns : 0;
         }
-        value[n++] = 100 * bound / all;
+        share[n] = 100 * time[n] / all;
     }
-    return vit_stats_summary(value, n);
+    return (struct vit_run_part){.time_ns = vit_stats_summary(time, n), .share_pct = vit_stats_summary(share, n)};
+}
+
+static bool is_any(const struct vit_op *op, int context)
+{
+    (void)op;
+    (void)context;
+    return true;
+}
+
+static bool is_of_class(const struct vit_op *op, int class)
+{
+    return (int)vit_paper_class_of(op->kind) == class;
+}
+
+static bool is_memory_bound(const struct vit_op *op, int context)
+{
+    (void)context;
+    return vit_paper_class[vit_paper_class_of(op->kind)].memory_bound;
 }
 
 void vit_class_shares_of(struct vit_class_shares *s, const struct vit_profile *p)
 {
+    const struct vit_run_part bound = vit_run_part_of(p, is_memory_bound, 0);
     *s = (struct vit_class_shares){.measured = true,
-                                   .memory_bound_pct = summarise(p),
+                                   .memory_bound_pct = bound.share_pct,
+                                   .memory_bound_ns = bound.time_ns.median,
+                                   .all_ns = vit_run_part_of(p, is_any, 0).time_ns.median,
                                    .graph = p->instance.options.model.graph ? p->instance.options.model.graph : "eager",
                                    .batch = p->instance.graph.batch,
                                    .image_size = (int)p->instance.graph.input->dim[2],
                                    .threads = p->instance.plan.threads,
                                    .repeats = p->measurement.n_repeat};
-    for (int i = 0; i < p->instance.plan.n_step; i++) {
-        int at = vit_paper_class_of(p->instance.plan.step[i].op->kind);
-        s->time_ns[at] += p->step_ns[i];
-        s->operators[at]++;
+    for (int i = 0; i < p->instance.plan.n_step; i++)
+        s->operators[vit_paper_class_of(p->instance.plan.step[i].op->kind)]++;
+    for (int i = 0; i < VIT_N_PAPER_CLASSES; i++) {
+        const struct vit_run_part part = vit_run_part_of(p, is_of_class, i);
+        s->time_ns[i] = part.time_ns.median;
+        s->share_pct[i] = part.share_pct;
     }
-    for (int i = 0; i < VIT_N_PAPER_CLASSES; i++)
-        s->share_pct[i] = 100 * s->time_ns[i] / p->total_ns;
 }
 
 struct paper_table {
@@ -126,10 +145,12 @@ int vit_class_shares_paper(struct vit_class_shares *s, const char *model, bool *
                 continue;
             status = vit_csv_real(t.csv, row, t.share, &cell);
             if (status == VIT_OK && cell.present)
-                s->share_pct[i] = cell.r;
+                s->share_pct[i].median = cell.r;
         }
     }
     vit_csv_close(t.csv);
+    for (int i = 0; i < VIT_N_PAPER_CLASSES; i++)
+        s->memory_bound_pct.median += vit_paper_class[i].memory_bound ? s->share_pct[i].median : 0;
     return status;
 }
 
@@ -138,12 +159,24 @@ int vit_class_shares_emit(struct vit_sink *sink, const char *model, const char *
 {
     int status = VIT_OK;
     for (int i = 0; i < VIT_N_PAPER_CLASSES && status == VIT_OK; i++) {
-        struct vit_cell row[N_COLUMNS] = {vit_text(model), vit_text(source), vit_text(vit_paper_class[i].name),
-                                          vit_real_cell(s->share_pct[i]), vit_int(vit_paper_class[i].memory_bound)};
+        struct vit_cell row[N_COLUMNS] = {vit_text(model),
+                                          vit_text(source),
+                                          vit_text(vit_paper_class[i].name),
+                                          vit_real_cell(s->share_pct[i].median),
+                                          vit_int(vit_paper_class[i].memory_bound),
+                                          vit_real_cell(s->memory_bound_pct.median)};
         if (s->measured) {
-            const struct vit_cell here[] = {
-                vit_real_cell(s->time_ns[i]), vit_int(s->operators[i]), vit_text(s->graph), vit_int(s->batch),
-                vit_int(s->image_size),       vit_int(s->threads),      vit_int(s->repeats)};
+            const struct vit_cell here[] = {vit_real_cell(s->share_pct[i].low),
+                                            vit_real_cell(s->share_pct[i].high),
+                                            vit_real_cell(s->memory_bound_pct.low),
+                                            vit_real_cell(s->memory_bound_pct.high),
+                                            vit_real_cell(s->time_ns[i]),
+                                            vit_int(s->operators[i]),
+                                            vit_text(s->graph),
+                                            vit_int(s->batch),
+                                            vit_int(s->image_size),
+                                            vit_int(s->threads),
+                                            vit_int(s->repeats)};
             memcpy(row + N_COLUMNS - sizeof here / sizeof here[0], here, sizeof here);
         }
         status = vit_sink_write(sink, row);

@@ -110,9 +110,10 @@ static int print_classes(const struct study *study, const struct shares *s)
     printf("%s\n", s->model);
     int status = vit_output_open(&sink, study->options, &print_schema, "here");
     for (int i = 0; i < VIT_N_PAPER_CLASSES && status == VIT_OK; i++) {
-        struct vit_cell row[] = {
-            vit_text(vit_paper_class[i].name), s->has_paper ? vit_real_cell(s->paper.share_pct[i]) : vit_absent(),
-            vit_real_cell(s->here.share_pct[i]), vit_real_cell(s->here.time_ns[i]), vit_int(s->here.operators[i])};
+        struct vit_cell row[] = {vit_text(vit_paper_class[i].name),
+                                 s->has_paper ? vit_real_cell(s->paper.share_pct[i].median) : vit_absent(),
+                                 vit_real_cell(s->here.share_pct[i].median), vit_real_cell(s->here.time_ns[i]),
+                                 vit_int(s->here.operators[i])};
         status = vit_sink_write(&sink, row);
         if (status != VIT_OK)
             vit_sink_abort(&sink);
@@ -138,8 +139,7 @@ static int print_summary(const struct study *study)
     int status = vit_output_open(&sink, study->options, &summary_schema, NULL);
     for (int i = 0; i < study->n && status == VIT_OK; i++) {
         const struct shares *s = &study->model[i];
-        double here = vit_class_shares_memory_bound(s->here.share_pct);
-        double paper = vit_class_shares_memory_bound(s->paper.share_pct);
+        const double here = s->here.memory_bound_pct.median, paper = s->paper.memory_bound_pct.median;
         struct vit_cell row[] = {vit_text(s->model), s->has_paper ? vit_real_cell(paper) : vit_absent(),
                                  vit_real_cell(here), s->has_paper ? vit_real_cell(here - paper) : vit_absent(),
                                  vit_real_cell(s->images_per_s)};

@@ -34,22 +34,28 @@ static bool evaluates(const struct vit_graph_variant *variant)
     return !vit_text_listed(variant->rewrites, "batch_statistics");
 }
 
+static void record_share(struct vit_results *results, const char *name, const struct vit_summary *share,
+                         const char *source)
+{
+    vit_results_add(results, (struct vit_result){.name = name,
+                                                 .value = vit_real_cell(share->median),
+                                                 .low = vit_real_cell(share->low),
+                                                 .high = vit_real_cell(share->high),
+                                                 .source = source});
+}
+
 static int record(struct vit_results *results, const struct vit_profile *p, const struct vit_class_shares *s)
 {
-    const char *source = vit_results_text(results, "median of %d runs", s->repeats);
+    const char *source = vit_results_text(results, "median and quartiles of %d runs", s->repeats);
     for (int i = 0; i < VIT_N_PAPER_CLASSES; i++) {
-        vit_results_value(results, s->share_pct[i], source, "%s.share_pct", vit_paper_class[i].name);
+        record_share(results, vit_results_text(results, "%s.share_pct", vit_paper_class[i].name), &s->share_pct[i],
+                     source);
         vit_results_value(results, s->time_ns[i], source, "%s.time_ns", vit_paper_class[i].name);
         vit_results_value(results, s->operators[i], "counted", "%s.operators", vit_paper_class[i].name);
     }
-    vit_results_add(results, (struct vit_result){.name = "memory_bound_pct",
-                                                 .value = vit_real_cell(vit_class_shares_memory_bound(s->share_pct)),
-                                                 .low = vit_real_cell(s->memory_bound_pct.low),
-                                                 .high = vit_real_cell(s->memory_bound_pct.high),
-                                                 .source = source});
-    vit_results_value(results, p->total_ns * vit_class_shares_memory_bound(s->share_pct) / 100, source,
-                      "memory_bound_ns");
-    vit_results_value(results, p->total_ns, source, "operators_ns");
+    record_share(results, "memory_bound_pct", &s->memory_bound_pct, source);
+    vit_results_value(results, s->memory_bound_ns, source, "memory_bound_ns");
+    vit_results_value(results, s->all_ns, source, "operators_ns");
     vit_results_value(results, p->instance.graph.batch * 1e9 / p->plain.median, source, "images_per_s");
     vit_results_value(results, s->repeats, "counted", "repeats");
     return results->status;
@@ -84,7 +90,7 @@ static struct vit_unit unit_of(const struct vit_reproduction *r, struct point at
     unit.options.threads = at.threads;
     unit.options.probes = "wall_time,traffic";
     unit.options.min_time_s = r->budget == VIT_BUDGET_QUICK ? 1 : r->budget == VIT_BUDGET_NORMAL ? 3 : 20;
-    unit.options.repeat = r->budget == VIT_BUDGET_FULL ? 20 : 5;
+    unit.options.repeat = r->budget == VIT_BUDGET_NORMAL ? 5 : 20; /* quick: one image a run, so many are cheap */
     return unit;
 }
 
@@ -124,6 +130,14 @@ static int plan(struct vit_reproduction *r)
     return each_point(r, plan_point);
 }
 
+static struct vit_summary share_of(const struct vit_reproduction *r, const struct vit_unit *unit, const char *name)
+{
+    const struct vit_result *share = vit_unit_result(r, unit, name);
+    return share && share->value.present
+               ? (struct vit_summary){.median = share->value.r, .low = share->low.r, .high = share->high.r}
+               : (struct vit_summary){.median = NAN, .low = NAN, .high = NAN};
+}
+
 /* Back from results to what the rows of the figure are made of. */
 static struct vit_class_shares shares_of(const struct vit_reproduction *r, const struct vit_unit *unit)
 {
@@ -132,11 +146,12 @@ static struct vit_class_shares shares_of(const struct vit_reproduction *r, const
                                  .batch = unit->options.batch,
                                  .image_size = 224,
                                  .threads = unit->options.threads,
-                                 .repeats = (int)vit_unit_real(r, unit, "repeats")};
+                                 .repeats = (int)vit_unit_real(r, unit, "repeats"),
+                                 .memory_bound_pct = share_of(r, unit, "memory_bound_pct")};
     for (int i = 0; i < VIT_N_PAPER_CLASSES; i++) {
         char name[96];
         snprintf(name, sizeof name, "%s.share_pct", vit_paper_class[i].name);
-        s.share_pct[i] = vit_unit_real(r, unit, name);
+        s.share_pct[i] = share_of(r, unit, name);
         snprintf(name, sizeof name, "%s.time_ns", vit_paper_class[i].name);
         s.time_ns[i] = vit_unit_real(r, unit, name);
         snprintf(name, sizeof name, "%s.operators", vit_paper_class[i].name);
@@ -158,8 +173,9 @@ static void derive(struct vit_reproduction *r, const struct vit_unit *unit, cons
     named.name = vit_results_text(&r->results, "%s.%s.memory_bound_pct", model, graph);
     vit_results_add(&r->results, named);
     for (int i = 0; i < VIT_N_PAPER_CLASSES; i++)
-        vit_results_value(&r->results, s.share_pct[i], bound->source, "%s.%s.%s.share_pct", model, graph,
-                          vit_paper_class[i].name);
+        record_share(&r->results,
+                     vit_results_text(&r->results, "%s.%s.%s.share_pct", model, graph, vit_paper_class[i].name),
+                     &s.share_pct[i], bound->source);
     if (unit == eager)
         return;
     vit_results_value(
@@ -222,11 +238,11 @@ static int write_sweep(struct vit_reproduction *r)
         {"graph", VIT_TEXT, "", "variant of the graph"},
         {"batch", VIT_INT, "", "images per forward"},
         {"threads", VIT_INT, "", "threads"},
-        {"memory_bound_pct", VIT_REAL, "%", "share of reshape, normalization, copy and addition"},
+        {"memory_bound_pct", VIT_REAL, "%", "share of reshape, normalization, copy and addition, median over the runs"},
         {"low_pct", VIT_REAL, "%", "first quartile over the runs"},
         {"high_pct", VIT_REAL, "%", "third quartile"},
-        {"memory_bound_ns", VIT_REAL, "ns", "their time in one forward"},
-        {"operators_ns", VIT_REAL, "ns", "time of all operators"},
+        {"memory_bound_ns", VIT_REAL, "ns", "their time in one forward, median over the runs"},
+        {"operators_ns", VIT_REAL, "ns", "time of all operators in one forward, median over the runs"},
         {"images_per_s", VIT_REAL, "", "of plain runs"},
     };
     static const struct vit_schema schema = {"memory_bound_sweep", 1, sizeof columns / sizeof columns[0], columns};

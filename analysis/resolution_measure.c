@@ -8,12 +8,13 @@
 #include <string.h>
 
 /* What grows with pairs of tokens: query-key products up to the softmax, and the weighted values. */
-static bool is_attention(const struct vit_op *op)
+static bool is_attention(const struct vit_op *op, int context)
 {
+    (void)context;
     return op->site.role == VIT_ROLE_SCORE || op->site.role == VIT_ROLE_CONTEXT;
 }
 
-static bool is_mhsa(const struct vit_op *op)
+static bool is_mhsa(const struct vit_op *op, int context)
 {
     switch (op->site.role) {
     case VIT_ROLE_QKV:
@@ -24,7 +25,7 @@ static bool is_mhsa(const struct vit_op *op)
     case VIT_ROLE_WINDOW:
         return true;
     default:
-        return is_attention(op);
+        return is_attention(op, context);
     }
 }
 
@@ -33,7 +34,7 @@ static void record_plan(struct vit_results *results, const struct vit_plan *plan
     const struct vit_cost cost = vit_plan_cost(plan);
     int64_t attention = 0;
     for (int s = 0; s < plan->n_step; s++)
-        attention += is_attention(plan->step[s].op) ? plan->step[s].cost.macs : 0;
+        attention += is_attention(plan->step[s].op, 0) ? plan->step[s].cost.macs : 0;
     const struct {
         const char *name;
         double value;
@@ -54,15 +55,15 @@ static void record_plan(struct vit_results *results, const struct vit_plan *plan
 }
 
 /* Time of one kind of operators, and its share of all. */
-static void record_share(struct vit_results *results, const struct vit_profile *p, const char *name,
-                         bool (*is_counted)(const struct vit_op *op))
+static void record_share(struct vit_results *results, const struct vit_run_part *part, const char *name)
 {
-    double time = 0;
-    for (int s = 0; s < p->instance.plan.n_step; s++)
-        time += is_counted(p->instance.plan.step[s].op) ? p->step_ns[s] : 0;
-    const char *source = vit_results_text(results, "medians of %d runs", p->measurement.n_repeat);
-    vit_results_value(results, time, source, "%s_ns", name);
-    vit_results_value(results, 100 * time / p->total_ns, source, "%s_pct", name);
+    const char *source = vit_results_text(results, "median and quartiles of %d runs", part->share_pct.n);
+    vit_results_value(results, part->time_ns.median, source, "%s_ns", name);
+    vit_results_add(results, (struct vit_result){.name = vit_results_text(results, "%s_pct", name),
+                                                 .value = vit_real_cell(part->share_pct.median),
+                                                 .low = vit_real_cell(part->share_pct.low),
+                                                 .high = vit_real_cell(part->share_pct.high),
+                                                 .source = source});
 }
 
 /* A sum over all operators of one column of the probes, or of two of the same source. */
@@ -109,24 +110,21 @@ static void record_profile(struct vit_results *results, const struct vit_profile
 {
     struct vit_class_shares shares;
     const char *source = vit_results_text(results, "median and quartiles of %d runs", p->measurement.n_repeat);
+    const struct vit_run_part attention = vit_run_part_of(p, is_attention, 0), mhsa = vit_run_part_of(p, is_mhsa, 0);
     vit_class_shares_of(&shares, p);
-    const double bound = vit_class_shares_memory_bound(shares.share_pct);
     vit_results_add(results, (struct vit_result){.name = "time_ns",
                                                  .value = vit_real_cell(p->plain.median),
                                                  .low = vit_real_cell(p->plain.low),
                                                  .high = vit_real_cell(p->plain.high),
                                                  .source = source});
     vit_results_value(results, p->measurement.n_repeat, "counted", "repeats");
-    vit_results_value(results, p->total_ns, source, "operators_ns");
+    vit_results_value(results, shares.all_ns, source, "operators_ns");
     vit_results_value(results, 100 * p->overhead, source, "overhead_pct");
-    vit_results_value(results, p->total_ns * bound / 100, source, "memory_bound_ns");
-    vit_results_add(results, (struct vit_result){.name = "memory_bound_pct",
-                                                 .value = vit_real_cell(bound),
-                                                 .low = vit_real_cell(shares.memory_bound_pct.low),
-                                                 .high = vit_real_cell(shares.memory_bound_pct.high),
-                                                 .source = source});
-    record_share(results, p, "attention", is_attention);
-    record_share(results, p, "mhsa", is_mhsa);
+    record_share(results,
+                 &(struct vit_run_part){.time_ns.median = shares.memory_bound_ns, .share_pct = shares.memory_bound_pct},
+                 "memory_bound");
+    record_share(results, &attention, "attention");
+    record_share(results, &mhsa, "mhsa");
     record_traffic(results, p);
 }
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # memory_bound.gp - the paper's Fig. 2: stacked bars of run time by operator class, paper beside machine, memory-bound in red.
-# data: CSV, one row per model, source and class: model, source, operator_class, share_pct, memory_bound (1 or 0).
+# data: CSV, one row per model, source and class: model, source, operator_class, share_pct, memory_bound (1 or 0),
+# memory_bound_pct (of the bar: not the sum of its classes' medians, which it can differ from a little).
 # Bars stand in file order; bars of one model are neighbours. Optional: title, subtitle, width in pixels.
 if (!exists("width")) width = 860
 height = 560
@@ -42,8 +43,8 @@ do for [b = 1:n_bars] {
     if (new) { group = 200 + b }
     set label group model at (start + x) / 2, graph 0 center offset 0,-2.4 font bold.",12"
 }
-sum_bound(b, v) = (v == v && is_bound(0) ? (bound[b] = bound[b] + v) : 0, 0)
-stats data using (sum_bound(bar_of(0), column("share_pct"))) nooutput
+take_bound(b, v) = (v == v ? (bound[b] = v) : 0, 0)
+stats data using (take_bound(bar_of(0), column("memory_bound_pct"))) nooutput
 
 set xrange [position[1] - 0.7 : position[n_bars] + 0.7]
 set yrange [0 : 108]
