@@ -5,6 +5,7 @@
 #include "analysis/head_removal.h"
 #include "analysis/head_similarity.h"
 #include "analysis/options.h"
+#include "model/zoo/model.h"
 #include "reports/sink.h"
 
 #include <math.h>
@@ -17,6 +18,7 @@ struct vit_redundancy {
     const char *graph;
     bool labelled; /* labels of the images are classes of the model */
     bool has_random;
+    bool published;                          /* the papers' network: their blocks are its blocks */
     struct vit_head_similarity here, random; /* random: with the weights that training begins with */
     struct vit_head_removal removal;
     struct vit_bootstrap bootstrap;
@@ -43,6 +45,9 @@ int vit_redundancy_files_open(struct vit_redundancy_files *files, const struct v
 
 /* All rows of a model. */
 int vit_redundancy_write(struct vit_redundancy_files *files, const struct vit_redundancy *r);
+
+/* Whether it has the widths and depths of a network that papers tell about: DeiT-T, Swin-T. */
+bool vit_redundancy_is_published(const struct vit_model_def *model);
 
 /* The paper's Fig. 4 for the family and this kind of head ("MHSA full feature", "head splits"): value[block], NaN where
  * it has none. */

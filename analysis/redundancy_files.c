@@ -225,7 +225,7 @@ int vit_redundancy_write(struct vit_redundancy_files *files, const struct vit_re
     int status = write_similarities(files, r, &r->here, "here");
     if (status == VIT_OK && r->has_random)
         status = write_similarities(files, r, &r->random, "random");
-    if (status == VIT_OK)
+    if (status == VIT_OK && r->published)
         status = vit_redundancy_write_paper(files, r);
     return status == VIT_OK ? vit_redundancy_write_heads(files, r) : status;
 }

@@ -104,6 +104,7 @@ static void describe(struct vit_redundancy_measurement *m)
     r->model = m->chosen.model->name;
     r->family = m->chosen.model->family->name;
     r->labelled = m->images.labelled;
+    r->published = vit_redundancy_is_published(m->chosen.model);
     if (o->weights)
         snprintf(m->weights, sizeof m->weights, "weights of %.300s", o->weights);
     else

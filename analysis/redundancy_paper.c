@@ -72,7 +72,20 @@ static int write_paper_row(struct vit_redundancy_files *files, const struct vit_
     return vit_redundancy_put_block(files, cells);
 }
 
-/* The published numbers of models of the same family. */
+bool vit_redundancy_is_published(const struct vit_model_def *model)
+{
+    static const char *const networks[] = {"deit_tiny", "swin_tiny"};
+    for (size_t i = 0; i < sizeof networks / sizeof networks[0]; i++) {
+        const struct vit_model_def *known = vit_model_find(networks[i]);
+        if (known && known->family == model->family &&
+            memcmp(known->config.embed_dim, model->config.embed_dim, sizeof known->config.embed_dim) == 0 &&
+            memcmp(known->config.depth, model->config.depth, sizeof known->config.depth) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The published numbers of the network. */
 int vit_redundancy_write_paper(struct vit_redundancy_files *files, const struct vit_redundancy *r)
 {
     int status = VIT_OK;

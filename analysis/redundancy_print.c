@@ -27,8 +27,6 @@ static const struct vit_column head_columns[] = {
 };
 static const struct vit_schema head_schema = {"heads", 1, sizeof head_columns / sizeof head_columns[0], head_columns};
 
-enum { PAPER_BLOCKS = 12 };
-
 static int finish(struct vit_sink *sink, int status)
 {
     if (status == VIT_OK)
@@ -106,9 +104,9 @@ static int print_blocks(const struct vit_redundancy *r, const struct vit_options
     int status = paper ? VIT_OK : vit_fail(VIT_ENOMEM, "out of memory: the paper's blocks");
     for (int b = 0; status == VIT_OK && b < 2 * n; b++)
         paper[b] = (double)NAN;
-    if (status == VIT_OK && n == PAPER_BLOCKS) /* blocks of other networks are other blocks */
+    if (status == VIT_OK && r->published)
         status = vit_redundancy_read_paper(r->family, "MHSA full feature", paper, n);
-    if (status == VIT_OK && n == PAPER_BLOCKS)
+    if (status == VIT_OK && r->published)
         status = vit_redundancy_read_paper(r->family, "head splits", paper + n, n);
     if (status == VIT_OK)
         status = vit_output_open(&sink, options, &block_schema, NULL);

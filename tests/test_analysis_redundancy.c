@@ -5,6 +5,7 @@
 #include "analysis/head_removal.h"
 #include "analysis/image_stream.h"
 #include "analysis/instance.h"
+#include "analysis/redundancy.h"
 #include "tests/support/program.h"
 #include "tests/support/test.h"
 
@@ -293,6 +294,23 @@ static void test_the_study_writes_all_its_files(void **state)
                   program_path("b"));
     assert_int_equal(run.exit_code, 0);
     assert_true(strncmp(run.output, other.output, 2000) == 0);
+    assert_null(strstr(run.output, "Fig. 4")); /* its blocks are not those of deit_nano */
+}
+
+static void test_published_points_stand_beside_the_published_networks(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *spec;
+        bool published;
+    } cases[] = {
+        {"deit_tiny", true},   {"deit_tiny[head_split=on]", true}, {"swin_tiny", true},  {"deit_tiny[depth=11]", false},
+        {"deit_small", false}, {"swin_tiny[embed_dim=64]", false}, {"deit_nano", false}, {"efficientvit_m4", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct vit_model_choice choice;
+        assert_ok(vit_model_choose(&choice, cases[i].spec));
+        assert_int_equal(vit_redundancy_is_published(&choice.model), cases[i].published);
+    }
 }
 
 static void test_the_study_refuses_what_it_cannot_do(void **state)
@@ -325,6 +343,7 @@ int main(void)
         cmocka_unit_test(test_correlations_by_hand),
         cmocka_unit_test(test_images_are_chosen_by_the_seed),
         cmocka_unit_test(test_the_study_writes_all_its_files),
+        cmocka_unit_test(test_published_points_stand_beside_the_published_networks),
         cmocka_unit_test(test_the_study_refuses_what_it_cannot_do),
     };
     return cmocka_run_group_tests_name("analysis_redundancy", tests, program_make_folder, program_remove_folder);

@@ -4,9 +4,9 @@
 # many the network has. Optional: subtitle.
 across = blocks < 6 ? blocks : blocks <= 8 ? 4 : 6
 down = int(ceil(blocks * 1.0 / across))
-width = 120 + 150 * across
-width = width < 560 ? 560 : width
-height = 100 + 165 * down
+width = 160 + 160 * across
+width = width < 900 ? 900 : width # the heading's, whatever the number of blocks
+height = 110 + 185 * down
 title = "Cosine of heads' attention maps by block, ".model
 load palette
 
@@ -18,21 +18,26 @@ set palette defined (0 "#FFFFFF", 0.25 "#DCEAF5", 0.5 "#8DBFE3", 0.75 "#2F86C4",
 set cbrange [0:1]
 set border linecolor rgb "#B0B0B0"
 set tics scale 0
-left(i) = 0.04 + ((i - 1) % across) * 0.86 / across
-top(i) = 1 - (70.0 + 165 * ((i - 1) / across)) / height
+side = 123.0 # pixels of a map
+room = (width - 110.0) / across # for a map and what stands left of it
+room = room > 220 ? 220 : room
+left(i) = ((width - 80 - across * room) / 2 + ((i - 1) % across) * room + (room - side) / 2) / width
+top(i) = 1 - (70.0 + 185 * ((i - 1) / across)) / height
 set multiplot
 do for [b = 1:blocks] {
     most = 0
     stats data using (is(b) ? (most = column("head") > most ? column("head") : most) : 0) nooutput
-    set lmargin at screen left(b) + 0.01
-    set rmargin at screen left(b) + 0.86 / across - 0.02
+    set lmargin at screen left(b)
+    set rmargin at screen left(b) + side / width
     set tmargin at screen top(b) - 22.0 / height
-    set bmargin at screen top(b) - 145.0 / height
+    set bmargin at screen top(b) - (22 + side) / height
     set xrange [-0.5 : most + 0.5]
     set yrange [most + 0.5 : -0.5]
     step = most < 8 ? 1 : most < 16 ? 4 : 8
     set xtics 0,step offset 0,0.5 font ",8"
     set ytics 0,step offset 0.5,0 font ",8"
+    set xlabel "head" offset 0,0.9 font ",9"
+    set ylabel ((b - 1) % across == 0 ? "head" : "") offset 1.5,0 font ",9"
     set label 1 sprintf("block %d", b) at graph 0.5,1.09 center
     set object 1 rectangle from graph 0,0 to graph 1,1 fillcolor rgb "#EDEDED" fillstyle solid noborder behind
     if (most == 0) {
@@ -51,10 +56,12 @@ do for [b = 1:blocks] {
     unset label 102
 }
 # The scale, beside all of them.
-set lmargin at screen 0.925
-set rmargin at screen 0.945
+set lmargin at screen 1 - 62.0 / width
+set rmargin at screen 1 - 46.0 / width
 set tmargin at screen 1 - 92.0 / height
 set bmargin at screen 1 - 215.0 / height
+unset xlabel
+unset ylabel
 unset object 1
 unset label 1
 set xrange [0:1]

@@ -20,7 +20,8 @@ papers = names
 randoms = 0
 stats data using (strcol("source") eq "random" && column("number") == number ? (randoms = 1) : 0) nooutput
 
-set xrange [0.5:*]
+stats data using (column("number") == number ? column("block") : NaN) name "B" nooutput
+set xrange [0.5:B_max + 0.5]
 set yrange [*<0:100]
 set xtics 1
 set xlabel "attention block"
