@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # memory_bound.gp - the paper's Fig. 2: stacked bars of run time by operator class, paper beside machine, memory-bound in red.
 # data: CSV, one row per model, source and class: model, source, operator_class, share_pct, memory_bound (1 or 0),
-# memory_bound_pct (of the bar: not the sum of its classes' medians, which it can differ from a little).
+# memory_bound_pct (of the bar). Medians of classes need not add up to medians of sums: numbers are printed as they are,
+# boxes are drawn to fill the memory-bound share and the rest of 100.
 # Bars stand in file order; bars of one model are neighbours. Optional: title, subtitle, width in pixels.
 if (!exists("width")) width = 860
 height = 560
@@ -29,6 +30,8 @@ part(s, i) = i == 1 ? s[1 : strstrt(s, "\t") - 1] : s[strstrt(s, "\t") + 1 : *]
 array position[n_bars]
 array top[n_bars]
 array bound[n_bars]
+array red[n_bars]
+array rest[n_bars]
 x = 0.0
 set xtics scale 0 ()
 do for [b = 1:n_bars] {
@@ -38,13 +41,19 @@ do for [b = 1:n_bars] {
     position[b] = x
     top[b] = 0
     bound[b] = 0
+    red[b] = 0
+    rest[b] = 0
     set xtics add (part(word(bars, b), 2) x)
     start = new ? x : start
     if (new) { group = 200 + b }
     set label group model at (start + x) / 2, graph 0 center offset 0,-2.4 font bold.",12"
 }
 take_bound(b, v) = (v == v ? (bound[b] = v) : 0, 0)
+add(b, v) = (v == v ? (is_bound(0) ? (red[b] = red[b] + v) : (rest[b] = rest[b] + v)) : 0, 0)
 stats data using (take_bound(bar_of(0), column("memory_bound_pct"))) nooutput
+stats data using (add(bar_of(0), column("share_pct"))) nooutput
+fill(part, all) = all > 0 ? part / all : 1
+drawn(b) = column("share_pct") * (is_bound(0) ? fill(bound[b], red[b]) : fill(100 - bound[b], rest[b]))
 
 set xrange [position[1] - 0.7 : position[n_bars] + 0.7]
 set yrange [0 : 108]
@@ -71,10 +80,10 @@ text_color(c) = is_light(c) ? 0x1A1A1A : 0xFFFFFF
 b = 1
 plot for [c = 1:words(classes)] data \
          using (is(c) ? (b = bar_of(0), position[b]) : NaN):(low = is(c) ? top[b] : NaN):(position[b] - 0.36):(position[b] + 0.36): \
-               (low):(is(c) ? rise(b, column("share_pct")) : NaN) \
+               (low):(is(c) ? rise(b, drawn(b)) : NaN) \
          with boxxyerror linecolor rgb color_of(word(classes, c)) title word(classes, c), \
      for [c = 1:words(classes)] data \
          using (is(c) ? (b = bar_of(0), position[b]) : NaN): \
-               (is(c) ? rise_label(b, column("share_pct")) - column("share_pct") / 2 : NaN): \
+               (is(c) ? rise_label(b, drawn(b)) - drawn(b) / 2 : NaN): \
                (share_text(column("share_pct"))) \
          with labels textcolor rgb text_color(word(classes, c)) notitle
