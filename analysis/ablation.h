@@ -35,7 +35,8 @@ int vit_ablation_plan(struct vit_ablation *ablation, struct vit_reproduction *re
 const struct vit_unit *vit_ablation_unit(const struct vit_reproduction *reproduction,
                                          const struct vit_ablation_row *row, int form, int network);
 
-/* Adds results NAME.FORM.QUANTITY: speed_delta_pct, params_delta_pct, macs_delta_pct, compulsory_bytes_delta_pct, and
- * from budget normal on proxy_top1_pct, proxy_top1_delta_points; writes FIGURE.csv and draws reports/plots/FIGURE.gp.
+/* Adds results NAME.FORM.QUANTITY: speed_delta_pct (with its noise floor: M4 in pairs with itself; M4 is 0),
+ * params_delta_pct, macs_delta_pct, compulsory_bytes_delta_pct, and from budget normal on proxy_top1_pct,
+ * proxy_top1_delta_points; writes FIGURE.csv and draws reports/plots/FIGURE.gp.
  */
 int vit_ablation_finish(const struct vit_ablation *ablation, struct vit_reproduction *reproduction);

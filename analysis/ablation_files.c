@@ -25,6 +25,15 @@ struct deltas {
     struct vit_cell value, low, high;
 };
 
+/* Whether the row is the baseline: its differences to itself are 0 by definition, what was measured of them is the
+ * noise floor. */
+static bool is_base(const struct vit_ablation_row *row)
+{
+    return *row->change == '\0';
+}
+
+static const struct deltas no_delta = {.value = {.present = true}, .low = {.present = true}, .high = {.present = true}};
+
 static struct deltas speed_delta(const struct vit_result *ratio)
 {
     struct deltas d = {.value = ratio->value, .low = ratio->low, .high = ratio->high};
@@ -32,6 +41,15 @@ static struct deltas speed_delta(const struct vit_result *ratio)
     d.low.r = 100 * (d.low.r - 1);
     d.high.r = 100 * (d.high.r - 1);
     return ratio->value.present ? d : (struct deltas){.value = vit_absent()};
+}
+
+/* How far the baseline got from itself in the same kind of pairs: the farther quartile. */
+static struct vit_cell speed_floor(const struct vit_reproduction *r, const struct vit_unit *base)
+{
+    const struct deltas d = speed_delta(result(r, base, "speed_ratio"));
+    if (!d.low.present || !d.high.present)
+        return vit_absent();
+    return vit_real_cell(fmax(fabs(d.low.r), fabs(d.high.r)));
 }
 
 /* Sampling errors of both add as squares: each interval is 95 % over the images that it was tested on. */
@@ -69,17 +87,30 @@ static struct line line_of(const struct vit_ablation *a, const struct vit_reprod
                          .proxy_base = vit_ablation_unit(r, &a->row[0], form, VIT_PROXY)};
 }
 
+static struct deltas speed_of(const struct vit_reproduction *r, const struct line *l)
+{
+    const struct vit_result *ratio = result(r, l->full, "speed_ratio");
+    return is_base(l->row) && ratio->value.present ? no_delta : speed_delta(ratio);
+}
+
+static struct deltas accuracy_of(const struct vit_reproduction *r, const struct line *l)
+{
+    const struct vit_result *top1 = result(r, l->proxy, "top1_pct");
+    return is_base(l->row) && top1->value.present ? no_delta : top1_delta(top1, result(r, l->proxy_base, "top1_pct"));
+}
+
 static void derive(struct vit_reproduction *r, const struct line *l)
 {
     const char *name = l->row->name, *form = vit_ablation_forms[l->form];
     const struct vit_result *ratio = result(r, l->full, "speed_ratio"), *top1 = result(r, l->proxy, "top1_pct");
-    const struct deltas speed = speed_delta(ratio), accuracy = top1_delta(top1, result(r, l->proxy_base, "top1_pct"));
+    const struct deltas speed = speed_of(r, l), accuracy = accuracy_of(r, l);
     struct vit_results *to = &r->results;
     vit_results_add(to, (struct vit_result){.name = vit_results_text(to, "%s.%s.speed_delta_pct", name, form),
                                             .value = speed.value,
                                             .low = speed.low,
                                             .high = speed.high,
-                                            .source = ratio->source,
+                                            .floor = speed_floor(r, l->full_base),
+                                            .source = is_base(l->row) ? "by definition" : ratio->source,
                                             .reason = ratio->reason});
     static const char *const counts[] = {"params", "macs", "compulsory_bytes"};
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
@@ -94,8 +125,9 @@ static void derive(struct vit_reproduction *r, const struct line *l)
                                                 .value = of[i].value,
                                                 .low = of[i].low,
                                                 .high = of[i].high,
-                                                .source = i ? "difference of two trainings; 95 % over images of --val"
-                                                            : "one training; 95 % over images of --val",
+                                                .source = i && is_base(l->row) ? "by definition"
+                                                          : i ? "difference of two trainings; 95 % over images of --val"
+                                                              : "one training; 95 % over images of --val",
                                                 .proxy = top1->proxy,
                                                 .reason = top1->reason});
 }
@@ -115,14 +147,16 @@ static const struct vit_column columns[] = {
     {"live_bytes", VIT_REAL, "B", "largest sum of results alive at once, one image"},
     {"memory_bound_pct", VIT_REAL, "%", "share of the paper's memory-bound classes, eager graph, batch 1"},
     {"images_per_s", VIT_REAL, "", "folded graph, batch 16, one thread"},
-    {"speed_delta_pct", VIT_REAL, "%", "by the baseline, median over pairs"},
+    {"speed_delta_pct", VIT_REAL, "%", "by the baseline, median over pairs; the baseline's own is 0 by definition"},
     {"speed_delta_low_pct", VIT_REAL, "%", "first quartile"},
     {"speed_delta_high_pct", VIT_REAL, "%", "third quartile"},
+    {"speed_floor_pct", VIT_REAL, "%",
+     "noise floor: how far pairs of the baseline with itself differ (farther quartile)"},
     {"held_ratio", VIT_REAL, "", "speed by the baseline's at the end of the search; empty: none"},
     {"proxy", VIT_TEXT, "", "data set that the proxy learns; empty: none"},
     {"proxy_network", VIT_TEXT, "", "settings on top of the proxy"},
     {"proxy_params", VIT_REAL, "count", "learned numbers of the proxy"},
-    {"proxy_speed_ratio", VIT_REAL, "", "of the proxy by that of the baseline's proxy"},
+    {"proxy_speed_ratio", VIT_REAL, "", "of the proxy by that of the baseline's proxy; of the baseline: the noise"},
     {"proxy_top1_pct", VIT_REAL, "%", "accuracy of the proxy, one training"},
     {"proxy_top1_delta_points", VIT_REAL, "", "difference to the baseline's proxy"},
     {"proxy_top1_delta_low_points", VIT_REAL, "", "95 % over images of --val"},
@@ -145,8 +179,7 @@ static int put(struct vit_sink *sink, const struct vit_reproduction *r, const st
                const struct vit_ablation_paper paper[2])
 {
     const struct vit_result *top1 = result(r, l->proxy, "top1_pct");
-    const struct deltas speed = speed_delta(result(r, l->full, "speed_ratio")),
-                        accuracy = top1_delta(top1, result(r, l->proxy_base, "top1_pct"));
+    const struct deltas speed = speed_of(r, l), accuracy = accuracy_of(r, l);
     const struct vit_cell row[N_COLUMNS] = {
         vit_text(l->row->name),
         vit_text(l->row->label),
@@ -165,6 +198,7 @@ static int put(struct vit_sink *sink, const struct vit_reproduction *r, const st
         speed.value,
         speed.low,
         speed.high,
+        speed_floor(r, l->full_base),
         result(r, l->full, "held_ratio")->value,
         vit_text(top1->proxy),
         vit_text(result(r, l->proxy, "width_factor")->source),
@@ -219,22 +253,36 @@ static int write(const struct vit_ablation *a, struct vit_reproduction *r)
     return status;
 }
 
+static void describe(char *text, size_t size, const struct vit_ablation *a, const struct vit_reproduction *r,
+                     double floor)
+{
+    const struct vit_unit *proxy = vit_ablation_unit(r, &a->row[0], VIT_UNSCALED, VIT_PROXY);
+    size_t used = 0;
+    if (floor > 0)
+        used = (size_t)snprintf(text, size, "grey: noise floor of speed, %.2g %%: M4 in pairs with itself; ", floor);
+    if (proxy)
+        snprintf(text + used, size - used, "accuracy here: proxy, a quarter of M4's widths, %.100s, %d epochs",
+                 proxy->options.data, proxy->options.epochs);
+    else
+        snprintf(text + used, size - used, "accuracy: needs --budget normal");
+}
+
 static int draw(const struct vit_ablation *a, const struct vit_reproduction *r)
 {
-    char data[4200], output[4200], subtitle[300] = "accuracy: needs --budget normal", position[16];
+    char data[4200], output[4200], subtitle[400], rows[16], noise[32];
+    const struct vit_cell floor = speed_floor(r, vit_ablation_unit(r, &a->row[0], VIT_UNSCALED, VIT_FULL_SIZE));
     snprintf(data, sizeof data, "%s/%s.csv", r->folder, r->def->name);
     snprintf(output, sizeof output, "%s/%s", r->folder, r->def->name);
-    snprintf(position, sizeof position, "%d", a->n);
-    const struct vit_unit *proxy = vit_ablation_unit(r, &a->row[0], VIT_UNSCALED, VIT_PROXY);
-    if (proxy)
-        snprintf(subtitle, sizeof subtitle, "accuracy here: proxy, a quarter of M4's widths, %.100s, %d epochs",
-                 proxy->options.data, proxy->options.epochs);
+    snprintf(rows, sizeof rows, "%d", a->n);
+    snprintf(noise, sizeof noise, "%.6g", floor.present ? floor.r : 0);
+    describe(subtitle, sizeof subtitle, a, r, floor.present ? floor.r : 0);
     const struct vit_plot_variable variable[] = {{"data", data, VIT_PLOT_PATH},
                                                  {"title", r->def->title, VIT_PLOT_TEXT},
                                                  {"subtitle", subtitle, VIT_PLOT_TEXT},
-                                                 {"rows", position, VIT_PLOT_NUMBER}};
+                                                 {"rows", rows, VIT_PLOT_NUMBER},
+                                                 {"noise", noise, VIT_PLOT_NUMBER}};
     return vit_plot_draw(
-        &(struct vit_plot){.figure = r->def->name, .output = output, .variable = variable, .n_variable = 4});
+        &(struct vit_plot){.figure = r->def->name, .output = output, .variable = variable, .n_variable = 5});
 }
 
 int vit_ablation_finish(const struct vit_ablation *a, struct vit_reproduction *r)

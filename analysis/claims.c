@@ -195,8 +195,8 @@ static void note_noise(struct vit_finding *f, struct range here, struct range th
         note(f, "within the noise: %.4g to %.4g", here.low, here.high);
 }
 
-/* An interval that both sides of the threshold are in decides nothing. */
-static struct vit_finding compare_order(struct vit_finding f, const struct vit_results *results)
+/* An interval that both sides of the threshold are in decides nothing, nor does a difference that equals have. */
+static struct vit_finding compare_order(struct vit_finding f, const struct vit_results *results, struct vit_cell floor)
 {
     const struct range here = range_of(f.measured, f.low, f.high);
     struct range threshold;
@@ -209,6 +209,9 @@ static struct vit_finding compare_order(struct vit_finding f, const struct vit_r
     if (overlap(here, threshold)) {
         f.agreement = VIT_UNDECIDED;
         note_noise(&f, here, threshold);
+    } else if (floor.present && fabs(f.measured.r - f.against.r) < floor.r) {
+        f.agreement = VIT_UNDECIDED;
+        note(&f, "below the noise floor: equals differ by %.2g", floor.r);
     }
     return f;
 }
@@ -254,5 +257,5 @@ struct vit_finding vit_claim_test(const struct vit_claim *claim, const struct vi
     f.measured = result->value;
     f.low = result->low;
     f.high = result->high;
-    return is(claim, ">") || is(claim, "<") ? compare_order(f, results) : compare_interval(f);
+    return is(claim, ">") || is(claim, "<") ? compare_order(f, results, result->floor) : compare_interval(f);
 }

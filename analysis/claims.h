@@ -36,7 +36,8 @@ struct vit_claims {
 int vit_claims_open(struct vit_claims *claims);
 void vit_claims_close(struct vit_claims *claims);
 
-/* Undecided: what the value may be within its interval lies on both sides of what it is compared with. */
+/* Undecided: what the value may be within its interval lies on both sides of what it is compared with, or is nearer to
+ * it than the noise floor. */
 enum vit_agreement { VIT_AGREES, VIT_DISAGREES, VIT_UNDECIDED, VIT_NOT_TESTABLE, VIT_N_AGREEMENTS };
 
 const char *vit_agreement_name(enum vit_agreement agreement);

@@ -17,6 +17,7 @@ static const struct vit_column columns[] = {
     {"value", VIT_REAL, "", "empty: see reason"},
     {"low", VIT_REAL, "", "first quartile, or lower end of the interval that source tells"},
     {"high", VIT_REAL, "", "third quartile, or upper end"},
+    {"floor", VIT_REAL, "", "noise floor: how far the method lets equals differ; empty: not known"},
     {"source", VIT_TEXT, "", "how the value was got"},
     {"proxy", VIT_TEXT, "", "data set in place of ImageNet that the value is from; empty: none"},
     {"reason", VIT_TEXT, "", "why there is no value"},
@@ -25,7 +26,7 @@ static const struct vit_column columns[] = {
     {"host", VIT_TEXT, "", "machine that made it"},
     {"seconds", VIT_REAL, "s", "time that the work behind this file took"},
 };
-enum { QUANTITY, VALUE, LOW, HIGH, SOURCE, PROXY, REASON, SETTINGS, PROGRAM, HOST, SECONDS, N_COLUMNS };
+enum { QUANTITY, VALUE, LOW, HIGH, FLOOR, SOURCE, PROXY, REASON, SETTINGS, PROGRAM, HOST, SECONDS, N_COLUMNS };
 static const struct vit_schema schema = {"results", 1, N_COLUMNS, columns};
 
 static const char *copy(struct vit_results *r, const char *text)
@@ -129,6 +130,7 @@ int vit_results_write(const struct vit_results *r, const char *path, const struc
                                                 v->value,
                                                 v->low,
                                                 v->high,
+                                                v->floor,
                                                 vit_text(v->source),
                                                 vit_text(v->proxy),
                                                 vit_text(v->reason),
@@ -144,11 +146,22 @@ int vit_results_write(const struct vit_results *r, const char *path, const struc
     return status;
 }
 
+static bool has_column(const struct vit_csv *csv, const char *name)
+{
+    for (int c = 0; c < vit_csv_columns(csv); c++)
+        if (strcmp(vit_csv_name(csv, c), name) == 0)
+            return true;
+    return false;
+}
+
+/* at[FLOOR] is -1 in files of before there was one: long work is kept as those. */
 static int find_columns(const struct vit_csv *csv, int at[N_COLUMNS])
 {
     int status = VIT_OK;
+    at[FLOOR] = -1;
     for (int c = 0; c < N_COLUMNS && status == VIT_OK; c++)
-        status = vit_csv_find(csv, columns[c].name, &at[c]);
+        if (c != FLOOR || has_column(csv, columns[c].name))
+            status = vit_csv_find(csv, columns[c].name, &at[c]);
     return status;
 }
 
@@ -184,6 +197,8 @@ static int read_row(struct vit_results *r, const struct vit_csv *csv, const int 
         status = vit_csv_real(csv, row, at[LOW], &result.low);
     if (status == VIT_OK)
         status = vit_csv_real(csv, row, at[HIGH], &result.high);
+    if (status == VIT_OK && at[FLOOR] >= 0)
+        status = vit_csv_real(csv, row, at[FLOOR], &result.floor);
     if (status == VIT_OK)
         vit_results_add(r, result);
     return status == VIT_OK ? r->status : status;

@@ -11,6 +11,7 @@ struct vit_result {
     const char *name; /* "memory_bound_pct"; its last word is the unit, as in names of columns */
     struct vit_cell value;
     struct vit_cell low, high; /* first and third quartile, or ends of an interval (source tells); may be absent */
+    struct vit_cell floor;     /* how far the method lets equals differ; absent: not known */
     const char *source;        /* "median of 30 runs", "counted from the graph" */
     const char *proxy;         /* data set in place of ImageNet that the value is from; NULL: none */
     const char *reason;        /* why the value is absent; else NULL */

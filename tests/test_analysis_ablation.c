@@ -135,6 +135,37 @@ static void test_differences_are_those_to_the_baseline(void **state)
     forget(&r);
 }
 
+/* The baseline in pairs with itself is no difference: it is the noise floor, below which no claim is decided. */
+static void test_the_baseline_is_zero_and_its_pairs_are_the_floor(void **state)
+{
+    (void)state;
+    struct vit_reproduction r;
+    struct vit_claim claim = {.quantity = "qk4.unscaled.speed_delta_pct", .test = ">", .threshold = "0"};
+    plan(&r, "fig7", VIT_BUDGET_NORMAL);
+    give(&r, ".baseline.unscaled", "speed_ratio", number(0.99, 0.01));
+    give(&r, "_proxy.baseline.unscaled", "top1_pct", number(80, 3));
+    give(&r, ".qk_dim-4.unscaled", "speed_ratio", number(1.0125, 0.0025));
+    give(&r, ".qk_dim-8.unscaled", "speed_ratio", number(1.0625, 0.0025));
+    assert_ok(r.def->finish(&r));
+    assert_ok(vit_csv_open(&csv, program_path("fig7.csv")));
+    static const char *const base[] = {"qk16", "v1.0"};
+    for (int i = 0; i < 2; i++)
+        for (int form = 0; form < VIT_ABLATION_FORMS; form++) {
+            static const char *const zero[] = {"speed_delta_pct", "speed_delta_low_pct", "proxy_top1_delta_points",
+                                               "proxy_top1_delta_high_points"};
+            for (int c = 0; c < 4; c++)
+                assert_true(strtod(cell(base[i], vit_ablation_forms[form], zero[c]), NULL) == 0);
+        }
+    assert_close(strtod(cell("qk4", "unscaled", "speed_floor_pct"), NULL), 2, 1e-9); /* 0.98 */
+    vit_csv_close(csv);
+    const struct vit_finding near = vit_claim_test(&claim, &r.results, VIT_BUDGET_NORMAL);
+    assert_int_equal(near.agreement, VIT_UNDECIDED); /* 1 to 1.5 % are above 0, yet M4 gets as far from itself */
+    assert_string_equal(near.note, "below the noise floor: equals differ by 2");
+    claim.quantity = "qk8.unscaled.speed_delta_pct";
+    assert_int_equal(vit_claim_test(&claim, &r.results, VIT_BUDGET_NORMAL).agreement, VIT_AGREES);
+    forget(&r);
+}
+
 static void test_without_training_accuracy_is_empty_with_a_reason(void **state)
 {
     (void)state;
@@ -201,6 +232,7 @@ int main(void)
         cmocka_unit_test(test_networks_of_all_units_exist),
         cmocka_unit_test(test_without_training_there_are_half_the_units),
         cmocka_unit_test(test_differences_are_those_to_the_baseline),
+        cmocka_unit_test(test_the_baseline_is_zero_and_its_pairs_are_the_floor),
         cmocka_unit_test(test_without_training_accuracy_is_empty_with_a_reason),
         cmocka_unit_test(test_claims_are_about_results_that_exist),
         cmocka_unit_test(test_rows_that_the_paper_lacks_are_refused),

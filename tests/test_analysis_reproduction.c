@@ -20,6 +20,7 @@ static void test_results_read_back_as_written(void **state)
                                               .value = vit_real_cell(70),
                                               .low = vit_real_cell(68),
                                               .high = vit_real_cell(72),
+                                              .floor = vit_real_cell(0.5),
                                               .proxy = "fashion-mnist"});
     vit_results_add(&out, (struct vit_result){.name = "gone", .reason = "no, \"it\" is not there"});
     assert_ok(vit_results_write(
@@ -30,7 +31,8 @@ static void test_results_read_back_as_written(void **state)
     assert_true(vit_results_real(&in, "unit/%s.time_ns", "a") == 0.1 + 0.2); /* to the bit */
     const struct vit_result *top = vit_results_find(&in, "unit/top1_pct");
     assert_string_equal(top->proxy, "fashion-mnist");
-    assert_true(top->low.r == 68 && top->high.r == 72);
+    assert_true(top->low.r == 68 && top->high.r == 72 && top->floor.r == 0.5);
+    assert_false(vit_results_find(&in, "unit/a.time_ns")->floor.present);
     assert_false(vit_results_find(&in, "unit/gone")->value.present);
     assert_string_equal(vit_results_find(&in, "unit/gone")->reason, "no, \"it\" is not there");
     assert_true(isnan(vit_results_real(&in, "unit/gone")));
@@ -41,6 +43,18 @@ static void test_results_read_back_as_written(void **state)
     vit_results_close(&in);
     vit_results_close(&out);
     unlink(path);
+}
+
+/* Units of hours are kept as files: those of before there was a noise floor still count. */
+static void test_results_without_a_floor_can_be_read(void **state)
+{
+    (void)state;
+    struct vit_results in = {0};
+    program_write("old.csv", "quantity,value,low,high,source,proxy,reason,settings,program,host,seconds\n"
+                             "a,1,0.5,2,counted,,,s,p,h,3\n");
+    assert_ok(vit_results_read(&in, program_path("old.csv"), "", &(struct vit_results_origin){.settings = "s"}));
+    assert_true(vit_results_find(&in, "a")->high.r == 2 && !vit_results_find(&in, "a")->floor.present);
+    vit_results_close(&in);
 }
 
 static void test_results_refuse_a_name_twice(void **state)
@@ -486,6 +500,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_results_read_back_as_written),
+        cmocka_unit_test(test_results_without_a_floor_can_be_read),
         cmocka_unit_test(test_results_refuse_a_name_twice),
         cmocka_unit_test(test_claims_are_tested_by_number_interval_and_other_result),
         cmocka_unit_test(test_claims_within_the_noise_are_undecided),

@@ -3,10 +3,11 @@
 # value (right), each as the difference to M4's own width, so that machines and data sets stand beside each other.
 # data: CSV with variant (qk4, v0.4, ...), x, form (unscaled, matched), speed_delta_pct, speed_delta_low_pct,
 # speed_delta_high_pct, proxy_top1_pct, proxy_top1_delta_points with low and high, paper_top1_delta_points,
-# paper_gpu_delta_pct. Optional: title, subtitle.
+# paper_gpu_delta_pct. noise: how far M4 differs from itself in speed, in %: a grey band. Optional: title, subtitle.
 width = 960
 height = 680
 load palette
+if (!exists("noise")) noise = 0
 set datafile missing NaN
 of(k, f, x) = strstrt(strcol("variant"), k) == 1 && strcol("form") eq f ? x : NaN
 trained = 0
@@ -23,6 +24,7 @@ do for [j = 1:4] {
     set ylabel (j == 1 ? "top-1 against M4 (points)" : j == 3 ? "images/s against M4 (%)" : "")
     set offsets 0, 0, graph 0.08, graph 0.08
     if (j < 3 && !trained) { set label 103 "here: not trained at this budget" at graph 0.5,0.08 center textcolor rgb "#7A7A7A" } else { unset label 103 }
+    if (j > 2 && noise > 0) { set object 1 rectangle from graph 0,first -noise to graph 1,first noise fillcolor rgb "#E6E6E6" fillstyle solid noborder behind } else { unset object 1 }
     y = j < 3 ? "proxy_top1_delta_points" : "speed_delta_pct"
     low = j < 3 ? "proxy_top1_delta_low_points" : "speed_delta_low_pct"
     high = j < 3 ? "proxy_top1_delta_high_points" : "speed_delta_high_pct"

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 # table6.gp - the paper's table 6 as a picture: a line for each variant of M4, what it changes of speed on the left and
-# of accuracy on the right, here in two forms and in the paper. M4 against itself shows how far the machine scatters.
+# of accuracy on the right, here in two forms and in the paper. M4 itself is 0 by definition.
 # data: CSV with position, label, form (unscaled, matched), speed_delta_pct, speed_delta_low_pct, speed_delta_high_pct,
 # proxy_top1_pct, proxy_top1_delta_points with low and high, paper_top1_delta_points, paper_gpu_delta_pct,
-# paper_onnx_delta_pct. rows: how many variants, with the baseline. Optional: title, subtitle.
+# paper_onnx_delta_pct. rows: how many variants, with the baseline. noise: how far M4 differs from itself in
+# speed, in %: a grey band. Optional: title, subtitle.
 width = 1020
 height = 640
 load palette
+if (!exists("noise")) noise = 0
 set datafile missing NaN
 in(f, x) = strcol("form") eq f ? x : NaN
 changed(f, x) = strcol("form") eq f && column("position") > 0 ? x : NaN
@@ -22,6 +24,7 @@ do for [j = 1:2] {
     set tmargin at screen 0.87
     set bmargin at screen 0.22
     set xlabel (j == 1 ? "images/s against M4 (%)" : "top-1 against M4 (points)")
+    if (j == 1 && noise > 0) { set object 1 rectangle from first -noise,graph 0 to first noise,graph 1 fillcolor rgb "#E6E6E6" fillstyle solid noborder behind } else { unset object 1 }
     if (j == 1) {
         set key at screen 0.5,0.055 center vertical Left reverse maxrows 2 samplen 2 width -4
         plot data using (in("unscaled", column("speed_delta_pct"))):(at(-0.24)):(column("speed_delta_low_pct")):(column("speed_delta_high_pct")):ytic(strcol("label")) \
