@@ -56,8 +56,8 @@ do for [b = 1:blocks] {
     unset label 102
 }
 # The scale, beside all of them.
-set lmargin at screen 1 - 62.0 / width
-set rmargin at screen 1 - 46.0 / width
+set lmargin at screen left(across) + (side + 45) / width
+set rmargin at screen left(across) + (side + 61) / width
 set tmargin at screen 1 - 92.0 / height
 set bmargin at screen 1 - 215.0 / height
 unset xlabel
