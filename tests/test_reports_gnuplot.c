@@ -195,6 +195,69 @@ static void test_gnuplot_failure_tells_the_scripts_own_words_and_leaves_no_file(
     unlink(script);
 }
 
+/* Draws rows as they are; what stands in the SVG. */
+static bool drawn_text(const char *figure, const struct vit_plot_variable *own, int n_own, const char *rows,
+                       const char *wanted)
+{
+    static char drawn[1 << 17];
+    char data[128], output[128], path[160];
+    struct vit_plot_variable variable[16] = {{"data", data, VIT_PLOT_PATH}};
+    snprintf(data, sizeof data, "%s/rows.csv", folder);
+    snprintf(output, sizeof output, "%s/out", folder);
+    write_script(data, rows);
+    for (int i = 0; i < n_own; i++)
+        variable[1 + i] = own[i];
+    assert_ok(vit_plot_draw(
+        &(struct vit_plot){.figure = figure, .output = output, .variable = variable, .n_variable = 1 + n_own}));
+    snprintf(path, sizeof path, "%s.png", output);
+    take_file(path, "\x89PNG");
+    snprintf(path, sizeof path, "%s.svg", output);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    drawn[fread(drawn, 1, sizeof drawn - 1, file)] = '\0';
+    fclose(file);
+    unlink(path);
+    unlink(data);
+    return strstr(drawn, wanted) != NULL;
+}
+
+static void test_figures_leave_out_what_has_no_points(void **state)
+{
+    (void)state;
+    static const char traffic[] = "class,figure,bytes,compulsory_bytes,ratio\n"
+                                  "\"gemm\",\"cold [SIM]\",3000,2000,1.5\n"
+                                  "\"gemm\",\"chained [SIM]\",0,2000,0\n";
+    static const char sizes[] = "model,image_size,seen,none\n\"a\",64,10,0\n\"a\",128,40,0\n";
+    char laws[128];
+    need_gnuplot();
+    assert_true(drawn_text("traffic", NULL, 0, traffic, "chained [SIM]: no bytes"));
+    assert_false(drawn_text("traffic", NULL, 0, traffic, "0.00 x"));
+    snprintf(laws, sizeof laws, "%s/laws.csv", folder);
+    write_script(laws, "model,quantity,exponent,exponent_low,exponent_high,factor\n\"a\",\"seen\",1,0.9,1.1,1\n");
+    const struct vit_plot_variable own[] = {{"exponents", laws, VIT_PLOT_PATH},
+                                            {"quantities", "seen none", VIT_PLOT_TEXT},
+                                            {"labels", "full empty", VIT_PLOT_TEXT},
+                                            {"low", "", VIT_PLOT_TEXT},
+                                            {"high", "", VIT_PLOT_TEXT},
+                                            {"axis", "bytes", VIT_PLOT_TEXT},
+                                            {"scale", "1", VIT_PLOT_NUMBER},
+                                            {"logarithmic", "1", VIT_PLOT_NUMBER}};
+    assert_true(drawn_text("resolution", own, 8, sizes, "a, full"));
+    assert_false(drawn_text("resolution", own, 8, sizes, "a, empty"));
+    unlink(laws);
+}
+
+static void test_axes_have_sensible_ends(void **state)
+{
+    (void)state;
+    static const char epochs[] = "epoch,train_loss,val_loss,top1_pct,ema_top1_pct\n1,2.3174,2.3237,12.5,\n";
+    static const char shares[] = "class,time_ns,share_pct\n\"gemm\",1000,97\n\"norm\",31,3\n";
+    need_gnuplot();
+    assert_false(drawn_text("learning_curves", NULL, 0, epochs, "2.32<")); /* no step of a thousandth */
+    assert_true(drawn_text("class_share", NULL, 0, shares, "100<"));
+    assert_false(drawn_text("class_share", NULL, 0, shares, "120<"));
+}
+
 static void test_gnuplot_missing_is_not_supported(void **state)
 {
     (void)state;
@@ -240,6 +303,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gnuplot_draws_every_figure_under_awkward_names),
         cmocka_unit_test(test_gnuplot_failure_tells_the_scripts_own_words_and_leaves_no_file),
+        cmocka_unit_test(test_figures_leave_out_what_has_no_points),
+        cmocka_unit_test(test_axes_have_sensible_ends),
         cmocka_unit_test(test_gnuplot_missing_is_not_supported),
         cmocka_unit_test(test_gnuplot_bad_variables_are_refused),
         cmocka_unit_test(test_data_path_finds_shipped_files_and_lists_what_it_tried),

@@ -12,9 +12,9 @@ stats data using (n_row = n_row + 1, see(stringcolumn("class"))) nooutput
 stats data using (column("share_pct")) name "share" nooutput
 
 set lmargin passes ? 22 : 14
-set rmargin 4
+set rmargin share_max > 80 ? 17 : 4 # texts stand behind the bars
 set yrange [-n_row + 0.4 : 0.6]
-set xrange [0 : share_max * 1.25]
+set xrange [0 : share_max > 80 ? 100 : share_max * 1.25]
 set xtics 0, share_max > 50 ? 20 : share_max > 20 ? 10 : 5, 100
 set xlabel "share of time (%)"
 set format x "%g"

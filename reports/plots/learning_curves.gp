@@ -13,6 +13,9 @@ stats data using (column("epoch")) name "EPOCH" nooutput
 has_val = exists("VAL_records") && VAL_records > 0
 has_ema = exists("EMA_records") && EMA_records > 0
 
+# One epoch alone has no range of its own: losses and accuracies start at 0.
+if (EPOCH_records == 1) { set yrange [0:*]; set offsets 0,0,graph 0.15,0 }
+
 set xlabel "epoch"
 set xrange [0.5 : EPOCH_max + 0.5]
 if (EPOCH_max <= 15) set xtics 1

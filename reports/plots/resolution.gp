@@ -41,7 +41,14 @@ number(list, m, q) = word(list, at(m, q)) eq "nan" || word(list, at(m, q)) eq "N
 law_text(m, q) = number(fit_e, m, q) != number(fit_e, m, q) ? "" : \
     sprintf(": pixels^%.2f", number(fit_e, m, q)).(number(fit_low, m, q) != number(fit_low, m, q) ? "" : \
     sprintf(" [%.2f, %.2f]", number(fit_low, m, q), number(fit_high, m, q)))
-entry(m, q) = word(models, m).(words(quantities) > 1 ? ", ".word(labels, q) : "").(logarithmic ? law_text(m, q) : "")
+# A quantity without points has no entry: not measured, or 0 where the axis is logarithmic.
+measured = ""
+do for [m = 1:words(models)] { do for [q = 1:words(quantities)] {
+    some = 0
+    stats data using (of(m, q) > 0 || (!logarithmic && of(m, q) == of(m, q)) ? (some = 1) : 0) nooutput
+    measured = measured.sprintf(" %d", some)
+} }
+entry(m, q) = word(measured, at(m, q)) eq "0" ? "" : word(models, m).(words(quantities) > 1 ? ", ".word(labels, q) : "").(logarithmic ? law_text(m, q) : "")
 curve(m, q, x) = logarithmic ? number(fit_f, m, q) * (x ** 2) ** number(fit_e, m, q) / scale : NaN
 
 set lmargin 11

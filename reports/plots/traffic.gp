@@ -2,7 +2,8 @@
 # traffic.gp - bytes by class of operators, one bar per source; simulated bars are hatched, measured and touched ones
 # solid, and the compulsory bytes are a line across the bars of a class.
 # data: CSV, one row per class and source, classes from the top in file order: class, figure, tier, bytes,
-# compulsory_bytes, ratio; rows without a ratio are left out. Optional: height, title, subtitle;
+# compulsory_bytes, ratio; rows without a ratio are left out, and sources
+# without a byte are named below. Optional: height, title, subtitle;
 # passes: 1 where data has the column pass, whose rows other than "forward" are called after it too.
 width = 860
 if (!exists("height")) height = 560
@@ -12,8 +13,11 @@ class_name(unused) = passes && stringcolumn("pass") ne "forward" ? stringcolumn(
 stats data using (see(class_name(0))) nooutput
 classes = names
 names = ""
-stats data using (column("ratio") >= 0 ? see(stringcolumn("figure")) : 0) nooutput
+stats data using (column("ratio") >= 0 && column("bytes") > 0 ? see(stringcolumn("figure")) : 0) nooutput
 figures = names
+nothing = ""
+note(f) = (strstrt(names, '"'.f.'"') || strstrt(nothing, f) ? 0 : (nothing = nothing.(nothing eq "" ? "" : ", ").f), 0)
+stats data using (column("ratio") >= 0 ? note(stringcolumn("figure")) : 0) nooutput
 n_class = words(classes)
 n_figure = words(figures)
 
@@ -29,6 +33,7 @@ unit_name = most >= 1e9 ? "GB" : most >= 1e6 ? "MB" : "kB"
 set lmargin passes ? 22 : 14
 set rmargin 9
 set bmargin 5.5 + 1.3 * n_figure
+if (nothing ne "") set label 103 nothing.": no bytes" at screen 0.98,screen 0.02 right font ",9" textcolor rgb "#5A5A5A"
 set yrange [-(n_class * (n_figure + 1)) + 1.2 : 0.8]
 set xrange [0 : 1.12 * most / unit]
 set xlabel sprintf("bytes of one run (%s)", unit_name)
@@ -59,7 +64,7 @@ plot for [i = 1:n_figure] f = word(figures, i) data \
      for [i = 1:n_figure] f = word(figures, i) data \
          using (solid(f, bytes_of(f)) / 2):(at(f)):(0):(bytes_of(f)):(at(f) - 0.4):(at(f) + 0.4) with boxxyerror \
          fillstyle solid 1.0 linecolor rgb color(f) title (simulated(f) ? "" : f), \
-     data using (column("ratio") >= 0 ? column("compulsory_bytes") / unit : NaN):(row(class_name(0), stringcolumn("figure")) - 0.5):(0):(1) \
+     data using (column("ratio") >= 0 && place_of(figures, stringcolumn("figure")) > 0 ? column("compulsory_bytes") / unit : NaN):(row(class_name(0), stringcolumn("figure")) - 0.5):(0):(1) \
          with vectors nohead linewidth 2 linecolor rgb "#1A1A1A" notitle, \
      NaN with lines linewidth 2 linecolor rgb "#1A1A1A" title "compulsory [MIN]", \
      for [i = 1:n_figure] f = word(figures, i) data \
