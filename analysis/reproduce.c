@@ -100,10 +100,8 @@ static void print_summary(const struct vit_finding *finding, int n)
     int count[VIT_N_AGREEMENTS] = {0};
     for (int i = 0; i < n; i++)
         count[finding[i].agreement]++;
-    printf("%d claims:", n);
-    for (int i = 0; i < VIT_N_AGREEMENTS; i++)
-        printf("%s %d %s", i ? "," : "", count[i], vit_agreement_name((enum vit_agreement)i));
-    printf("\n");
+    printf("%d claims: %d agree, %d disagree, %d undecided, %d not testable\n", n, count[VIT_AGREES],
+           count[VIT_DISAGREES], count[VIT_UNDECIDED], count[VIT_NOT_TESTABLE]);
 }
 
 static int print(const struct vit_reproductions *work, const struct vit_finding *finding, int n)
@@ -116,7 +114,10 @@ static int print(const struct vit_reproductions *work, const struct vit_finding 
         while (end < n && strcmp(finding[end].claim->figure, work->item[i].def->name) == 0)
             end++;
         printf("%s, budget %s\n", work->item[i].def->title, vit_budget_name(work->budget));
-        status = vit_findings_print(finding + start, end - start, work->options);
+        if (work->item[i].def->print)
+            status = work->item[i].def->print(&work->item[i]);
+        if (status == VIT_OK)
+            status = vit_findings_print(finding + start, end - start, work->options);
         printf("\n");
         start = end;
     }

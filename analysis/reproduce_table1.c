@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* reproduce_table1.c - Table 1: the architecture of EfficientViT M0-M5, read from the built graphs (not from the
  * numbers that they are built from) and compared cell by cell. */
+#include "analysis/output.h"
 #include "analysis/reproduction.h"
 #include "model/base/status.h"
 #include "model/zoo/model.h"
@@ -185,6 +186,66 @@ static int finish(struct vit_reproduction *r)
     return status;
 }
 
+static const struct vit_column shown[] = {
+    {"model", VIT_TEXT, "", ""},   {"stage", VIT_TEXT, "", ""},  {"width", VIT_TEXT, "", ""},
+    {"depth", VIT_TEXT, "", ""},   {"heads", VIT_TEXT, "", ""},  {"qk", VIT_TEXT, "", ""},
+    {"v", VIT_TEXT, "", ""},       {"window", VIT_TEXT, "", ""}, {"map", VIT_TEXT, "", ""},
+    {"kernels", VIT_TEXT, "", ""}, {"paper", VIT_TEXT, "", ""},
+};
+enum { N_SHOWN = sizeof shown / sizeof shown[0] };
+
+/* One stage: what is in the graph, and at the end where the paper has something else. */
+static int print_stage(struct vit_sink *sink, const struct vit_csv *csv, const int *at, int64_t row)
+{
+    enum { MODEL, STAGE, QUANTITY, PAPER, HERE, EQUAL };
+    char others[200] = "";
+    struct vit_cell cell[N_SHOWN] = {vit_text(vit_csv_text(csv, row, at[MODEL])),
+                                     vit_text(vit_csv_text(csv, row, at[STAGE]))};
+    for (int i = 0; i < N_CELLS; i++) {
+        const char *equal = vit_csv_text(csv, row + i, at[EQUAL]), *paper = vit_csv_text(csv, row + i, at[PAPER]);
+        const size_t used = strlen(others);
+        cell[2 + i] = vit_text(vit_csv_text(csv, row + i, at[HERE]));
+        if (!equal || strcmp(equal, "1") != 0)
+            snprintf(others + used, sizeof others - used, "%s%s: %s", used ? "; " : "",
+                     vit_csv_text(csv, row + i, at[QUANTITY]), paper ? paper : "");
+    }
+    cell[2 + N_CELLS] = vit_text(*others ? others : "the same");
+    return vit_sink_write(sink, cell);
+}
+
+static int print_stages(const struct vit_reproduction *r, const struct vit_csv *csv)
+{
+    static const struct vit_schema table = {"table1", 1, N_SHOWN, shown};
+    int at[sizeof columns / sizeof columns[0]], status = VIT_OK;
+    struct vit_sink sink;
+    for (int c = 0; c < schema.n_columns && status == VIT_OK; c++)
+        status = vit_csv_find(csv, columns[c].name, &at[c]);
+    if (status == VIT_OK)
+        status = vit_output_open(&sink, r->options, &table, NULL);
+    if (status != VIT_OK)
+        return status;
+    for (int64_t row = 0; row + N_CELLS <= vit_csv_rows(csv) && status == VIT_OK; row += N_CELLS)
+        status = print_stage(&sink, csv, at, row);
+    if (status == VIT_OK)
+        return vit_sink_close(&sink);
+    vit_sink_abort(&sink);
+    return status;
+}
+
+static int print(const struct vit_reproduction *r)
+{
+    char path[4200];
+    struct vit_csv *csv;
+    snprintf(path, sizeof path, "%s/table1.csv", r->folder);
+    int status = vit_csv_open(&csv, path);
+    if (status != VIT_OK)
+        return status;
+    status = print_stages(r, csv);
+    vit_csv_close(csv);
+    printf("\n");
+    return status;
+}
+
 const struct vit_reproduction_def vit_reproduction_table1 = {
     .name = "table1",
     .title = "Table 1: architecture of EfficientViT",
@@ -193,4 +254,5 @@ const struct vit_reproduction_def vit_reproduction_table1 = {
         "  The same for every budget.\n",
     .plan = plan,
     .finish = finish,
+    .print = print,
 };

@@ -29,6 +29,8 @@ struct vit_reproduction_def {
     const char *detail; /* method, what budgets change; for its help */
     int (*plan)(struct vit_reproduction *reproduction);
     int (*finish)(struct vit_reproduction *reproduction);
+    int (*print)(
+        const struct vit_reproduction *reproduction); /* after finish, for readers: before the verdicts; or NULL */
 };
 
 extern const struct vit_reproduction_def *const vit_reproductions[];
