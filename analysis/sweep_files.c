@@ -235,6 +235,14 @@ static bool is_numeric(const struct vit_axis *axis)
     return true;
 }
 
+static bool has_accuracy(const struct vit_sweep *s, const struct vit_reproduction *r)
+{
+    for (int point = 0; point < s->axes.points; point++)
+        if (!isnan(vit_unit_real(r, &r->unit[point], "top1_pct")))
+            return true;
+    return false;
+}
+
 int vit_sweep_draw(const struct vit_sweep *s, const struct vit_reproduction *r)
 {
     const struct vit_options *o = &s->options;
@@ -250,7 +258,7 @@ int vit_sweep_draw(const struct vit_sweep *s, const struct vit_reproduction *r)
     const struct vit_plot_variable variable[] = {{"data", data, VIT_PLOT_PATH},
                                                  {"axis", axis->name, VIT_PLOT_TEXT},
                                                  {"numeric", is_numeric(axis) ? "1" : "0", VIT_PLOT_NUMBER},
-                                                 {"trained", s->variant[0].train ? "1" : "0", VIT_PLOT_NUMBER},
+                                                 {"trained", has_accuracy(s, r) ? "1" : "0", VIT_PLOT_NUMBER},
                                                  {"base", base, VIT_PLOT_TEXT},
                                                  {"title", title, VIT_PLOT_TEXT},
                                                  {"subtitle", s->subtitle, VIT_PLOT_TEXT}};

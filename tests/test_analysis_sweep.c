@@ -244,6 +244,16 @@ static void test_one_axis_makes_one_line_beside_its_base(void **state)
     }
 }
 
+/* All that is asked for may turn out not to exist, or not to be tested. */
+static void test_a_figure_without_values_is_drawn(void **state)
+{
+    (void)state;
+    program_start(&run, "sweep efficientvit_nano --axis heads=5 %s --out %s/none", quick, program_folder);
+    assert_int_equal(run.exit_code, 0);
+    if (access(program_path("none/sweep.svg"), F_OK) == 0)
+        assert_true(file_has("none/sweep.svg", "no values"));
+}
+
 static void test_shares_are_those_that_the_network_has(void **state)
 {
     (void)state;
@@ -330,6 +340,7 @@ int main(void)
         cmocka_unit_test(test_networks_without_a_common_width_are_refused),
         cmocka_unit_test(test_a_sweep_has_a_row_for_each_point),
         cmocka_unit_test(test_one_axis_makes_one_line_beside_its_base),
+        cmocka_unit_test(test_a_figure_without_values_is_drawn),
         cmocka_unit_test(test_shares_are_those_that_the_network_has),
         cmocka_unit_test(test_points_are_kept_and_shared_out),
         cmocka_unit_test(test_a_killed_training_goes_on_with_its_network),

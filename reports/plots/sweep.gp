@@ -47,17 +47,17 @@ set xrange [x_low:x_high]
 set offsets 0,0,graph 0.08,graph 0.05
 across = trained ? 2 : 3
 n_panel = trained ? 4 : 3
-below = (n > 1 ? 58.0 : 20.0) / height
+below = (n > 1 ? 50.0 : 12.0) / height
 hollow(u) = strcol("held") eq "no" || strcol("held") eq "median"
 set multiplot
 do for [j = 1:n_panel] {
     column_ = (j - 1) % across
     row_ = (j - 1) / across
     tall = (1 - below - 100.0 / height) / (trained ? 2 : 1)
-    set lmargin at screen (trained ? 0.09 : 0.07) + column_ * (trained ? 0.49 : 0.325)
-    set rmargin at screen (trained ? 0.48 : 0.325) + column_ * (trained ? 0.49 : 0.325)
+    set lmargin at screen (trained ? 0.09 : 0.07) + column_ * (trained ? 0.49 : 0.335)
+    set rmargin at screen (trained ? 0.48 : 0.315) + column_ * (trained ? 0.49 : 0.335)
     set tmargin at screen 1 - 100.0 / height - row_ * tall
-    set bmargin at screen 1 - 100.0 / height - row_ * tall - tall + 58.0 / height
+    set bmargin at screen 1 - 100.0 / height - row_ * tall - tall + 66.0 / height
     set xlabel axis
     set ylabel word("speed/base MACs memory-bound top-1", j).(j == 2 ? " (10^6)" : j > 2 ? " (%)" : "")
     if (j == 1 && n > 1) { set key at screen 0.5,12.0 / height center bottom horizontal maxrows 2 samplen 2 } else { unset key }
@@ -65,7 +65,10 @@ do for [j = 1:n_panel] {
     scale = j == 2 ? 1e-6 : 1
     low = word("speed_ratio_low macs memory_bound_low_pct top1_pct", j)
     high = word("speed_ratio_high macs memory_bound_high_pct top1_pct", j)
-    base_line(u) = j == 1 ? 1 : j == 2 ? scale * column("base_macs") : NaN
+    some = 0
+    stats data using (strcol(y) eq "" ? 0 : (some = 1, 0)) nooutput
+    if (some) { set yrange [*:*]; unset label 1 } else { set yrange [0:1]; set label 1 "no values" at graph 0.5,0.5 center textcolor rgb "#7A7A7A" }
+    base_line(u) = !some ? NaN : j == 1 ? 1 : j == 2 ? scale * column("base_macs") : NaN
     plot data using (x_low):(base_line(0)):(x_high - x_low):(0) with vectors nohead dashtype 2 linewidth 1.2 linecolor rgb "#7A7A7A" notitle, \
          for [i = 1:n] data using (x(i)):(scale * column(y)) smooth unique with lines linewidth 2 linecolor rgb shade(i) notitle, \
          for [i = 1:n] data using (x(i)):(scale * column(y)):(scale * column(low)):(scale * column(high)) with yerrorbars linewidth 1 pointsize 0 linecolor rgb shade(i) notitle, \
