@@ -102,7 +102,8 @@ static struct deltas accuracy_of(const struct vit_reproduction *r, const struct 
 static void derive(struct vit_reproduction *r, const struct line *l)
 {
     const char *name = l->row->name, *form = vit_ablation_forms[l->form];
-    const struct vit_result *ratio = result(r, l->full, "speed_ratio"), *top1 = result(r, l->proxy, "top1_pct");
+    /* Copies: results move as they grow. */
+    const struct vit_result ratio = *result(r, l->full, "speed_ratio"), top1 = *result(r, l->proxy, "top1_pct");
     const struct deltas speed = speed_of(r, l), accuracy = accuracy_of(r, l);
     struct vit_results *to = &r->results;
     vit_results_add(to, (struct vit_result){.name = vit_results_text(to, "%s.%s.speed_delta_pct", name, form),
@@ -110,8 +111,8 @@ static void derive(struct vit_reproduction *r, const struct line *l)
                                             .low = speed.low,
                                             .high = speed.high,
                                             .floor = speed_floor(r, l->full_base),
-                                            .source = is_base(l->row) ? "by definition" : ratio->source,
-                                            .reason = ratio->reason});
+                                            .source = is_base(l->row) ? "by definition" : ratio.source,
+                                            .reason = ratio.reason});
     static const char *const counts[] = {"params", "macs", "compulsory_bytes"};
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
         vit_results_value(to, 100 * (value(r, l->full, counts[i]) / value(r, l->full_base, counts[i]) - 1),
@@ -119,7 +120,7 @@ static void derive(struct vit_reproduction *r, const struct line *l)
     if (!l->proxy)
         return;
     const char *const names[] = {"proxy_top1_pct", "proxy_top1_delta_points"};
-    const struct deltas of[] = {{top1->value, top1->low, top1->high}, accuracy};
+    const struct deltas of[] = {{top1.value, top1.low, top1.high}, accuracy};
     for (int i = 0; i < 2; i++)
         vit_results_add(to, (struct vit_result){.name = vit_results_text(to, "%s.%s.%s", name, form, names[i]),
                                                 .value = of[i].value,
@@ -128,8 +129,8 @@ static void derive(struct vit_reproduction *r, const struct line *l)
                                                 .source = i && is_base(l->row) ? "by definition"
                                                           : i ? "difference of two trainings; 95 % over images of --val"
                                                               : "one training; 95 % over images of --val",
-                                                .proxy = top1->proxy,
-                                                .reason = top1->reason});
+                                                .proxy = top1.proxy,
+                                                .reason = top1.reason});
 }
 
 static const struct vit_column columns[] = {

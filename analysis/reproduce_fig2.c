@@ -169,13 +169,13 @@ static void derive(struct vit_reproduction *r, const struct vit_unit *unit, cons
     struct vit_class_shares s = shares_of(r, unit);
     if (!bound)
         return;
-    struct vit_result named = *bound;
+    struct vit_result named = *bound; /* a copy: results move as they grow */
     named.name = vit_results_text(&r->results, "%s.%s.memory_bound_pct", model, graph);
     vit_results_add(&r->results, named);
     for (int i = 0; i < VIT_N_PAPER_CLASSES; i++)
         record_share(&r->results,
                      vit_results_text(&r->results, "%s.%s.%s.share_pct", model, graph, vit_paper_class[i].name),
-                     &s.share_pct[i], bound->source);
+                     &s.share_pct[i], named.source);
     if (unit == eager)
         return;
     vit_results_value(

@@ -129,10 +129,11 @@ static void derive_line(struct vit_reproduction *r, struct point p)
     }
     if (!best)
         return;
+    const struct vit_result most = *best; /* a copy: results move as they grow */
     double low = shares[share].pct, high = low;
     for (p.share = 0; p.share < N_SHARES; p.share++) {
         const struct vit_result *top1 = at(r, p, "top1_pct");
-        if (top1->high.present && best->low.present && top1->high.r > best->low.r) {
+        if (top1->high.present && most.low.present && top1->high.r > most.low.r) {
             low = fmin(low, shares[p.share].pct);
             high = fmax(high, shares[p.share].pct);
         }
@@ -145,7 +146,7 @@ static void derive_line(struct vit_reproduction *r, struct point p)
                                         .high = vit_real_cell(high),
                                         .source = "largest top-1 of the line; low, high: shares whose 95 % "
                                                   "intervals over images reach its own",
-                                        .proxy = best->proxy});
+                                        .proxy = most.proxy});
     for (int end = 0; end < 2; end++) {
         p.share = end ? N_SHARES - 1 : 0;
         first = at(r, p, "top1_pct");
@@ -153,9 +154,9 @@ static void derive_line(struct vit_reproduction *r, struct point p)
             continue;
         vit_results_add(to, (struct vit_result){.name = vit_results_text(to, "%s.%s.loss_at_%d_points", network->model,
                                                                          target, shares[p.share].pct),
-                                                .value = vit_real_cell(best->value.r - first->value.r),
+                                                .value = vit_real_cell(most.value.r - first->value.r),
                                                 .source = "largest top-1 of the line - top-1 here",
-                                                .proxy = best->proxy});
+                                                .proxy = most.proxy});
     }
 }
 

@@ -36,7 +36,7 @@ void vit_results_value(struct vit_results *results, double value, const char *so
 const char *vit_results_text(struct vit_results *results, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* NULL when there is none of this name. */
+/* NULL when there is none of this name. Valid until a result is added; its texts to the end. */
 const struct vit_result *vit_results_find(const struct vit_results *results, const char *name);
 
 /* The value of the name, or NaN where it is absent or there is none. */
