@@ -27,13 +27,6 @@ static const struct vit_reproduction_def *find(const char *name)
     return NULL;
 }
 
-static int list(void)
-{
-    for (int i = 0; i < vit_n_reproductions; i++)
-        printf("%s: %s\n%s\n", vit_reproductions[i]->name, vit_reproductions[i]->title, vit_reproductions[i]->detail);
-    return VIT_OK;
-}
-
 static int add(struct vit_reproductions *work, const struct vit_reproduction_def *def,
                const struct vit_machine *machine)
 {
@@ -59,6 +52,49 @@ static int choose(struct vit_reproductions *work, const struct vit_machine *mach
     for (int i = 0; i < n && status == VIT_OK; i++) {
         const struct vit_reproduction_def *def = all ? vit_reproductions[i] : find(options->argument[i]);
         status = def ? add(work, def, machine) : VIT_EINVAL;
+    }
+    return status;
+}
+
+static void print_seconds(enum vit_budget budget, double seconds)
+{
+    const bool hours = seconds >= 3600;
+    printf("%s%s ", budget ? ", " : "  roughly: ", vit_budget_name(budget));
+    if (seconds < 60)
+        printf("less than a minute");
+    else
+        printf("%.*f %s", hours && seconds < 36000, seconds / (hours ? 3600 : 60), hours ? "h" : "min");
+}
+
+/* What its units are expected to take. */
+static int tell_seconds(const struct vit_reproduction_def *def, const struct vit_options *options)
+{
+    int units = 0, status = VIT_OK;
+    for (int budget = 0; budget < VIT_N_BUDGETS && status == VIT_OK; budget++) {
+        struct vit_reproductions work = {
+            .options = options, .budget = (enum vit_budget)budget, .root = "", .item = calloc(1, sizeof *work.item)};
+        double seconds = 0;
+        status = work.item ? add(&work, def, NULL) : vit_fail(VIT_ENOMEM, "out of memory: %s", def->name);
+        if (status == VIT_OK)
+            status = vit_reproductions_plan(&work, &units);
+        for (int i = 0; i < (status == VIT_OK ? units : 0); i++)
+            seconds += work.item->unit[i].expected_s;
+        if (status == VIT_OK)
+            print_seconds(work.budget, seconds);
+        vit_reproductions_close(&work);
+    }
+    printf("\n\n");
+    return status;
+}
+
+static int list(const struct vit_options *options)
+{
+    struct vit_options own = *options;
+    int status = VIT_OK;
+    own.n_argument = 0;
+    for (int i = 0; i < vit_n_reproductions && status == VIT_OK; i++) {
+        printf("%s: %s\n%s", vit_reproductions[i]->name, vit_reproductions[i]->title, vit_reproductions[i]->detail);
+        status = tell_seconds(vit_reproductions[i], &own);
     }
     return status;
 }
@@ -199,7 +235,7 @@ static int run(const struct vit_options *options)
     static struct vit_machine machine;
     char root[3900];
     if (strcmp(options->argument[0], "list") == 0)
-        return list();
+        return list(options);
     struct vit_reproductions work = {.options = options, .root = root};
     int status = vit_budget_find(&work.budget, options->budget ? options->budget : "quick");
     if (status != VIT_OK)
@@ -220,11 +256,10 @@ const struct vit_command vit_command_reproduce = {
         "Runs the study behind each figure, writes its data, draws it beside the paper's own points, and ends with a\n"
         "verdict for each claim of the paper: agrees, disagrees, undecided (what was measured scatters across the\n"
         "threshold), or not testable (with the reason). FIGURE/verdict.csv has those of a figure, verdict.csv those\n"
-        "of all figures that --out has, also from earlier calls. --budget quick takes minutes, normal hours, full "
-        "what\n"
-        "the paper did. What was finished is kept in --out (default runs/reproduce-BUDGET): after a kill the same\n"
-        "command goes on; --shard 0/2 and --shard 1/2 with the same folder share the work. --threads\n"
-        "(default: all) is the most that sweeps and trainings use.\n\n"
+        "of all figures that --out has, also from earlier calls. --budget quick takes minutes, normal hours, full\n"
+        "what the paper did. What was finished is kept in --out (default runs/reproduce-BUDGET): after a kill the\n"
+        "same command goes on; --shard 0/2 and --shard 1/2 with the same folder share the work. --threads (default:\n"
+        "all) is the most that sweeps and trainings use; it is part of what is kept.\n\n"
         "  vitscope reproduce list\n"
         "  vitscope reproduce fig2 table1\n"
         "  vitscope reproduce all --budget normal\n"

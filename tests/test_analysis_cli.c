@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The program as its user meets it: exit codes (0, 1 failed, 2 usage), one clear line on stderr, whole files. */
 #include "analysis/command.h"
+#include "analysis/reproduction.h"
 #include "model/zoo/model.h"
 #include "reports/csv_read.h"
 #include "tests/support/program.h"
@@ -118,6 +119,16 @@ static void test_cli_refuses_sizes_that_models_do_not_take(void **state)
     assert_non_null(strstr(run.output, "deit_tiny"));
     assert_null(strstr(run.output, "swin_tiny"));
     EXPECT(1, "of memory, this machine has", "throughput deit_base --batch 4096 --img 4096");
+}
+
+static void test_cli_tells_how_long_figures_take(void **state)
+{
+    (void)state;
+    int figures = 0;
+    EXPECT(0, "", "reproduce list");
+    for (const char *at = run.output; (at = strstr(at, "  roughly: quick ")); at++)
+        figures++;
+    assert_int_equal(figures, vit_n_reproductions);
 }
 
 static void test_cli_names_files_that_cannot_be_read(void **state)
@@ -385,6 +396,7 @@ int main(void)
         cmocka_unit_test(test_cli_refuses_wrong_usage),
         cmocka_unit_test(test_cli_refuses_unknown_models_with_a_list),
         cmocka_unit_test(test_cli_refuses_sizes_that_models_do_not_take),
+        cmocka_unit_test(test_cli_tells_how_long_figures_take),
         cmocka_unit_test(test_cli_names_files_that_cannot_be_read),
         cmocka_unit_test(test_cli_settings_change_the_model),
         cmocka_unit_test(test_cli_weights_make_check_recognise_list),
