@@ -159,7 +159,7 @@ $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(SUPPORT_OBJECTS) $(STATIC)
 # These run the program.
 $(BUILD)/tests/test_analysis_shard: | $(BINARY)
 $(BUILD)/tests/test_analysis_ranks_long: | $(BINARY) $(MPI_PLUGIN)
-$(BUILD)/tests/test_analysis_cli $(BUILD)/tests/test_analysis_selftest $(BUILD)/tests/test_analysis_machine $(BUILD)/tests/test_analysis_machine_long \
+$(BUILD)/tests/test_analysis_cli $(BUILD)/tests/test_analysis_selftest_long $(BUILD)/tests/test_analysis_machine $(BUILD)/tests/test_analysis_machine_long \
     $(BUILD)/tests/test_analysis_profile $(BUILD)/tests/test_analysis_redundancy $(BUILD)/tests/test_analysis_importance $(BUILD)/tests/test_analysis_callgrind_long $(BUILD)/tests/test_analysis_train \
     $(BUILD)/tests/test_analysis_train_long $(BUILD)/tests/test_analysis_sweep: | $(BINARY)
 

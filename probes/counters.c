@@ -31,8 +31,8 @@ static const struct vit_column default_column[] = {
 enum { N_DEFAULT = sizeof default_column / sizeof default_column[0], MARKS = 2, MOST_VALUE_BITS = 47 };
 
 /* CPU time after which it is judged whether all of it was counted: waking a thread costs some 30 us that its task clock
- * does not see, too large a share of a short run. */
-static const double judged_cpu_ns = 5e6;
+ * does not see, too large a share of a short run, and so is an interrupt. */
+static const double judged_cpu_ns = 20e6;
 
 /* A column while it is counted. */
 struct slot {
