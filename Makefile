@@ -202,8 +202,9 @@ asan:  ## short tier under AddressSanitizer and UndefinedBehaviorSanitizer
 double:  ## short tier in 64-bit arithmetic
 	@$(MAKE) --no-print-directory REAL=double BUILD=build/double test
 # valgrind knows no AVX-512 (the program then takes its AVX2 kernels by CPUID); OpenBLAS is told its fastest usable core.
-# A hundred times slower: ASan alone has the programs that run networks again and again.
-VALGRIND_TESTS := $(filter-out %_analysis_importance %_analysis_pruning_unit %_analysis_fixture,$(SHORT_TESTS))
+# A hundred times slower: ASan alone has the programs that run networks or kernels again and again.
+VALGRIND_TESTS := $(filter-out %_analysis_importance %_analysis_pruning_unit %_analysis_prune %_analysis_fixture \
+    %_kernels_sets %_model_gradients %_model_streams %_zoo_models,$(SHORT_TESTS))
 valgrind: $(VALGRIND_TESTS)  ## short tier under valgrind
 	@OPENBLAS_CORETYPE=Sandybridge OPENBLAS_NUM_THREADS=1 scripts/run-tests --timeout 600 \
 	    --wrap "valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite --fair-sched=yes" \
