@@ -38,7 +38,7 @@ static int read_lr(struct vit_training_settings *s, const char *text)
 /* "cosine", "cosine:epoch", "step/30" */
 static int read_schedule(struct vit_training_settings *s, const struct vit_options *options)
 {
-    char *unit, *every, *end;
+    char *unit, *every, *end = NULL;
     long decay_epochs = 0;
     snprintf(s->schedule_kind, sizeof s->schedule_kind, "%s", options->schedule);
     if ((unit = strchr(s->schedule_kind, ':')))
@@ -49,7 +49,7 @@ static int read_schedule(struct vit_training_settings *s, const struct vit_optio
         decay_epochs = strtol(every, &end, 10);
     }
     const bool is_step = strcmp(s->schedule_kind, "step") == 0;
-    if ((unit && !s->by_epoch) || is_step != (every != NULL) || (every && (*end || decay_epochs < 1)))
+    if ((unit && !s->by_epoch) || is_step != (every != NULL) || (end && (*end || decay_epochs < 1)))
         return vit_fail(VIT_EINVAL,
                         "--schedule %s: is cosine, linear, constant, or step/N for a tenth every N epochs; "
                         "then :epoch if it is to change with epochs",
