@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "analysis/ablation.h"
 
+#include "analysis/proxy_training.h"
 #include "model/base/status.h"
 
 #include <ctype.h>
@@ -41,21 +42,15 @@ const struct vit_unit *vit_ablation_unit(const struct vit_reproduction *r, const
     return NULL;
 }
 
-static int plan_training(struct vit_reproduction *r, struct vit_unit *unit)
+static int plan_training(const struct vit_reproduction *r, struct vit_unit *unit)
 {
-    const char *const settings[][2] = {{"data", budgets[r->budget].data},
-                                       {"epochs", budgets[r->budget].epochs},
-                                       {"recipe", "fashion"},
-                                       {"lr", "2e-3"},
-                                       {"img", "28"},
-                                       {"set", proxy_set}};
-    int status = r->options->data ? VIT_OK : vit_options_default(&unit->options, "val", "fashion-mnist:test");
-    for (size_t i = 0; i < sizeof settings / sizeof settings[0] && status == VIT_OK; i++)
-        status = vit_options_default(&unit->options, settings[i][0], settings[i][1]);
-    unit->options.set = proxy_set; /* not the text inside these options, which are copied */
-    unit->options.img = PROXY_SIDE;
     unit->expected_s += budgets[r->budget].train_s;
-    return status;
+    return vit_proxy_training_choose(&unit->options, &(struct vit_proxy_lesson){.data = budgets[r->budget].data,
+                                                                                .val = "fashion-mnist:test",
+                                                                                .epochs = budgets[r->budget].epochs,
+                                                                                .lr = "2e-3",
+                                                                                .set = proxy_set,
+                                                                                .img = PROXY_SIDE});
 }
 
 static int plan_unit(struct vit_reproduction *r, struct vit_variant *variant, int form, int network)

@@ -171,11 +171,6 @@ static const struct vit_column columns[] = {
 };
 enum { N_COLUMNS = sizeof columns / sizeof columns[0] };
 
-static struct vit_cell real(double number)
-{
-    return isnan(number) ? vit_absent() : vit_real_cell(number);
-}
-
 static int put(struct vit_sink *sink, const struct vit_reproduction *r, const struct line *l,
                const struct vit_ablation_paper paper[2])
 {
@@ -185,7 +180,7 @@ static int put(struct vit_sink *sink, const struct vit_reproduction *r, const st
         vit_text(l->row->name),
         vit_text(l->row->label),
         vit_int(l->position),
-        real(l->row->x),
+        vit_defined(l->row->x),
         vit_text(vit_ablation_forms[l->form]),
         vit_text(result(r, l->full, "width_factor")->source),
         result(r, l->full, "params")->value,
@@ -209,10 +204,10 @@ static int put(struct vit_sink *sink, const struct vit_reproduction *r, const st
         accuracy.value,
         accuracy.low,
         accuracy.high,
-        real(paper->top1),
-        real(paper->top1 - paper[1].top1),
-        real(100 * (paper->gpu / paper[1].gpu - 1)),
-        real(100 * (paper->onnx / paper[1].onnx - 1)),
+        vit_defined(paper->top1),
+        vit_defined(paper->top1 - paper[1].top1),
+        vit_defined(100 * (paper->gpu / paper[1].gpu - 1)),
+        vit_defined(100 * (paper->onnx / paper[1].onnx - 1)),
         vit_text(paper->certainty),
         vit_text(l->proxy ? top1->reason : "proxy_top1_pct: needs --budget normal"),
     };

@@ -67,11 +67,6 @@ const struct vit_schema vit_channel_block_schema = SCHEMA("blocks", block_column
 static const struct vit_schema scores = SCHEMA("scores", score_columns), check = SCHEMA("check", check_columns),
                                correlation = SCHEMA("correlation", correlation_columns);
 
-static struct vit_cell real(double value)
-{
-    return isnan(value) ? vit_absent() : vit_real_cell(value);
-}
-
 static bool is_ranked(enum vit_group_kind kind)
 {
     return kind == VIT_GROUP_QK || kind == VIT_GROUP_V || kind == VIT_GROUP_FFN;
@@ -92,13 +87,13 @@ static int put_scores(const struct vit_channel_importance *r, struct vit_sink *s
                                        g->head < 0 ? vit_absent() : vit_int(g->head),
                                        vit_int(g->channel),
                                        vit_int(vit_channel_group_elements(groups, i)),
-                                       real(score[VIT_CRITERION_MOLCHANOV]),
-                                       real(score[VIT_CRITERION_SQUARED_SUM]),
-                                       real(score[VIT_CRITERION_ABSOLUTE_SUM]),
-                                       real(score[VIT_CRITERION_SUM_ABSOLUTE]),
-                                       real(score[VIT_CRITERION_MAGNITUDE]),
-                                       real(score[VIT_CRITERION_RANDOM]),
-                                       real(r->importance->predicted[i]),
+                                       vit_defined(score[VIT_CRITERION_MOLCHANOV]),
+                                       vit_defined(score[VIT_CRITERION_SQUARED_SUM]),
+                                       vit_defined(score[VIT_CRITERION_ABSOLUTE_SUM]),
+                                       vit_defined(score[VIT_CRITERION_SUM_ABSOLUTE]),
+                                       vit_defined(score[VIT_CRITERION_MAGNITUDE]),
+                                       vit_defined(score[VIT_CRITERION_RANDOM]),
+                                       vit_defined(r->importance->predicted[i]),
                                        is_ranked(g->kind) ? vit_int(kept[i]) : vit_absent()};
         status = vit_sink_write(sink, row);
     }
@@ -166,8 +161,8 @@ static int put_paper(const struct vit_channel_importance *r, struct vit_sink *si
                                              [1] = vit_text("paper"),
                                              [2] = vit_text(vit_group_kind_name((enum vit_group_kind)kind)),
                                              [3] = vit_int(i + 1),
-                                             [7] = real(paper[i].before[kind]),
-                                             [8] = real(paper[i].after[kind])};
+                                             [7] = vit_defined(paper[i].before[kind]),
+                                             [8] = vit_defined(paper[i].after[kind])};
             status = vit_sink_write(sink, row);
         }
     return status;
@@ -241,8 +236,8 @@ static int put_correlation(const struct vit_channel_importance *r, struct vit_si
                 vit_text(vit_channel_kind_text(kind)),
                 vit_text(c < 0 ? "predicted_change" : vit_criterion_name((enum vit_criterion)c)),
                 vit_int(found.n),
-                real(found.pearson),
-                real(found.spearman)};
+                vit_defined(found.pearson),
+                vit_defined(found.spearman)};
             if (status == VIT_OK && found.n > 1)
                 status = vit_sink_write(sink, row);
         }
@@ -266,17 +261,14 @@ int vit_channel_importance_write(const struct vit_channel_importance *result)
                  {&vit_channel_block_schema, vit_channel_importance_put_blocks},
                  {&check, put_check},
                  {&correlation, put_correlation}};
-    const struct vit_sink_def *csv;
     bool *kept = calloc((size_t)result->importance->groups->n, sizeof *kept);
     int status = kept ? vit_channel_ranking_keep(result->importance, VIT_CRITERION_MOLCHANOV, VIT_REMOVED_SHARE, kept)
                       : vit_fail(VIT_ENOMEM, "out of memory: a ranking");
-    if (status == VIT_OK)
-        status = vit_sink_find(&csv, "csv");
     for (size_t i = 0; i < sizeof files / sizeof files[0] && status == VIT_OK; i++) {
         char path[4200];
         struct vit_sink sink;
         snprintf(path, sizeof path, "%s/%s.csv", result->folder, files[i].schema->name);
-        status = vit_sink_open(&sink, csv, files[i].schema, &(struct vit_sink_target){.path = path});
+        status = vit_sink_open_csv(&sink, files[i].schema, path);
         if (status == VIT_OK)
             status = finish(&sink, files[i].put(result, &sink, kept));
     }

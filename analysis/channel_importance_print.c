@@ -8,11 +8,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-static struct vit_cell real(double value)
-{
-    return isnan(value) ? vit_absent() : vit_real_cell(value);
-}
-
 static int finish(struct vit_sink *sink, int status)
 {
     if (status == VIT_OK)
@@ -38,9 +33,9 @@ static int print_correlation(const struct vit_channel_importance *r, const struc
         struct vit_channel_correlation found = {0};
         for (int c = -1; c < VIT_N_CRITERIA && status == VIT_OK; c++) {
             status = vit_channel_importance_correlate(r, kind, c, &found);
-            row[c < 0 ? 3 : 4 + c] = real(found.spearman);
+            row[c < 0 ? 3 : 4 + c] = vit_defined(found.spearman);
             if (c < 0)
-                row[2] = real(found.pearson);
+                row[2] = vit_defined(found.pearson);
         }
         row[1] = vit_int(found.n);
         if (status == VIT_OK && found.n > 1)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "analysis/channel_measure.h"
 
+#include "analysis/study_model.h"
 #include "model/base/status.h"
 #include "model/train/evaluate.h"
 #include "reports/progress.h"
@@ -22,32 +23,13 @@ static int open_net(struct vit_channel_measurement *m, struct vit_instance *net,
     return vit_instance_open_model(net, m->chosen.model, &options);
 }
 
-static int open_images(struct vit_channel_measurement *m)
-{
-    const struct vit_options *o = m->options;
-    const int classes = (int)m->net.graph.logits->dim[1];
-    int status = vit_image_stream_open(
-        &m->images, &(struct vit_image_stream_options){.spec = o->data,
-                                                       .images = o->images ? o->images : IMAGES,
-                                                       .preprocess = vit_instance_preprocess(&m->net),
-                                                       .batch = m->net.graph.batch,
-                                                       .classes = classes,
-                                                       .whole_batches = true,
-                                                       .seed = o->seed});
-    if (status == VIT_OK && !m->images.labelled)
-        return vit_fail(VIT_EINVAL,
-                        "--data %s: has %d classes, the model %d: importance is of the loss, which needs their labels",
-                        o->data ? o->data : "synthetic", m->images.dataset.classes, classes);
-    return status;
-}
-
 static int open_all(struct vit_channel_measurement *m)
 {
     int status = open_net(m, &m->net, true);
     if (status == VIT_OK)
         status = open_net(m, &m->judge, false);
     if (status == VIT_OK)
-        status = open_images(m);
+        status = vit_study_images_open(&m->images, m->options, &m->net, IMAGES);
     if (status == VIT_OK)
         status = vit_weights_copy(&m->judge.graph, &m->net.graph);
     if (status == VIT_OK)

@@ -206,12 +206,9 @@ int vit_class_map_write(const char *folder)
     };
     static const struct vit_schema map_schema = {"class_map", 1, 3, map_columns};
     char path[4200];
-    const struct vit_sink_def *csv;
     struct vit_sink sink;
     snprintf(path, sizeof path, "%s/class_map.csv", folder);
-    int status = vit_sink_find(&csv, "csv");
-    if (status == VIT_OK)
-        status = vit_sink_open(&sink, csv, &map_schema, &(struct vit_sink_target){.path = path});
+    int status = vit_sink_open_csv(&sink, &map_schema, path);
     if (status != VIT_OK)
         return status;
     for (int kind = 0; kind < VIT_N_OPS && status == VIT_OK; kind++) {

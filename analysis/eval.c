@@ -176,11 +176,8 @@ static int write_file(const struct report *r, const char *name, const struct vit
 {
     char path[4096];
     struct vit_sink sink;
-    const struct vit_sink_def *csv;
     snprintf(path, sizeof path, "%s/%s.csv", r->options->out, name);
-    int status = vit_sink_find(&csv, "csv");
-    if (status == VIT_OK)
-        status = vit_sink_open(&sink, csv, of, &(struct vit_sink_target){.path = path});
+    int status = vit_sink_open_csv(&sink, of, path);
     return status == VIT_OK ? finish(&sink, put(r, &sink)) : status;
 }
 

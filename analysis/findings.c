@@ -62,9 +62,7 @@ static int put_all(struct vit_sink *sink, const struct vit_finding *finding, int
 
 int vit_findings_open(struct vit_sink *sink, const char *path)
 {
-    const struct vit_sink_def *csv;
-    int status = vit_sink_find(&csv, "csv");
-    return status == VIT_OK ? vit_sink_open(sink, csv, &schema, &(struct vit_sink_target){.path = path}) : status;
+    return vit_sink_open_csv(sink, &schema, path);
 }
 
 int vit_findings_write(const struct vit_finding *finding, int n, const char *path)

@@ -3,7 +3,6 @@
  * least (memory-bound layers, redundant heads). One study measures both on one network. */
 #include "analysis/join.h"
 
-#include "analysis/image_stream.h"
 #include "analysis/output.h"
 #include "analysis/run_info.h"
 #include "analysis/study.h"
@@ -51,25 +50,6 @@ static int open_profile(struct measurement *m, const char *spec, const struct vi
     return vit_profile_open(&m->profile, spec, &options, machine);
 }
 
-static int open_images(struct measurement *m)
-{
-    const struct vit_options *o = m->options;
-    const int classes = (int)m->net.graph.logits->dim[1];
-    int status = vit_image_stream_open(
-        &m->images, &(struct vit_image_stream_options){.spec = o->data,
-                                                       .images = o->images ? o->images : IMAGES,
-                                                       .preprocess = vit_instance_preprocess(&m->net),
-                                                       .batch = m->net.graph.batch,
-                                                       .classes = classes,
-                                                       .whole_batches = true,
-                                                       .seed = o->seed});
-    if (status == VIT_OK && !m->images.labelled)
-        return vit_fail(VIT_EINVAL,
-                        "--data %s: has %d classes, the model %d: importance is of the loss, which needs their labels",
-                        o->data ? o->data : "synthetic", m->images.dataset.classes, classes);
-    return status;
-}
-
 /* Networks without heads have only the rest. */
 static int open_heads(struct measurement *m)
 {
@@ -95,7 +75,7 @@ static int open_all(struct measurement *m)
     if (status == VIT_OK)
         status = open_net(m, &m->judge, false);
     if (status == VIT_OK)
-        status = open_images(m);
+        status = vit_study_images_open(&m->images, m->options, &m->net, IMAGES);
     if (status == VIT_OK)
         status = vit_weights_copy(&m->judge.graph, &m->net.graph);
     if (status == VIT_OK)

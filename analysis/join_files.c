@@ -47,11 +47,6 @@ enum {
     N_LAST = sizeof last_columns / sizeof last_columns[0]
 };
 
-static struct vit_cell real(double value)
-{
-    return isnan(value) ? vit_absent() : vit_real_cell(value);
-}
-
 /* What shares are of. */
 struct totals {
     double time_ns, bytes, importance;
@@ -113,12 +108,12 @@ static int put(const struct table *t, const struct row *r)
         learned && t->all.importance > 0 ? vit_real_cell(100 * s->importance / t->all.importance) : none,
         learned ? vit_real_cell(s->importance / parameters) : none,
         r->heads.heads ? vit_int(r->heads.heads) : none,
-        r->heads.heads ? real(r->heads.map_similarity) : none,
-        r->heads.heads ? real(r->heads.output_similarity) : none,
-        r->heads.heads ? real(r->heads.loss_change) : none,
-        real(r->loss_change.low),
-        real(r->loss_change.high),
-        r->heads.heads ? real(100 * r->heads.logit_change) : none,
+        r->heads.heads ? vit_defined(r->heads.map_similarity) : none,
+        r->heads.heads ? vit_defined(r->heads.output_similarity) : none,
+        r->heads.heads ? vit_defined(r->heads.loss_change) : none,
+        vit_defined(r->loss_change.low),
+        vit_defined(r->loss_change.high),
+        r->heads.heads ? vit_defined(100 * r->heads.logit_change) : none,
         vit_text(r->reason)};
     memcpy(cell, first, sizeof first);
     for (int i = 0; i < traffic; i++)
@@ -312,7 +307,6 @@ static int finish(struct vit_sink *sink, int status)
 static int write_model(const struct vit_join *join, const char *path, const struct vit_options *options)
 {
     struct vit_schema_builder schema;
-    const struct vit_sink_def *csv;
     struct vit_sink sink;
     vit_schema_open(&schema, "model", 1);
     int status = vit_schema_add(&schema, first_columns, N_FIRST);
@@ -321,9 +315,7 @@ static int write_model(const struct vit_join *join, const char *path, const stru
     if (status == VIT_OK)
         status = vit_schema_add(&schema, last_columns, N_LAST);
     if (status == VIT_OK)
-        status = vit_sink_find(&csv, "csv");
-    if (status == VIT_OK)
-        status = path ? vit_sink_open(&sink, csv, &schema.schema, &(struct vit_sink_target){.path = path})
+        status = path ? vit_sink_open_csv(&sink, &schema.schema, path)
                       : vit_output_open(&sink, options, &schema.schema, NULL);
     if (status == VIT_OK)
         status = finish(&sink, put_all(&(struct table){join, &sink, total(join)}));
@@ -359,13 +351,9 @@ static int put_correlations(const struct vit_join *join, struct vit_sink *sink)
         status = vit_join_ask(join, q, &a);
         if (status != VIT_OK || isnan(a.spearman))
             continue;
-        const struct vit_cell row[] = {vit_text(costs[q.cost]),
-                                       vit_text(needs[q.need]),
-                                       vit_text(q.layer ? q.layer : "all"),
-                                       vit_int(a.n),
-                                       vit_real_cell(a.spearman),
-                                       real(a.bounds.low),
-                                       real(a.bounds.high)};
+        const struct vit_cell row[] = {
+            vit_text(costs[q.cost]),   vit_text(needs[q.need]),   vit_text(q.layer ? q.layer : "all"), vit_int(a.n),
+            vit_real_cell(a.spearman), vit_defined(a.bounds.low), vit_defined(a.bounds.high)};
         status = vit_sink_write(sink, row);
     }
     return finish(sink, status);
@@ -374,18 +362,15 @@ static int put_correlations(const struct vit_join *join, struct vit_sink *sink)
 int vit_join_write(const struct vit_join *join)
 {
     char path[4200];
-    const struct vit_sink_def *csv;
     struct vit_sink sink;
     snprintf(path, sizeof path, "%s/model.csv", join->folder);
     int status = write_model(join, path, NULL);
     snprintf(path, sizeof path, "%s/sources.csv", join->folder);
     if (status == VIT_OK)
         status = vit_traffic_write_sources(&join->profile->session, path);
-    if (status == VIT_OK)
-        status = vit_sink_find(&csv, "csv");
     snprintf(path, sizeof path, "%s/correlation.csv", join->folder);
     if (status == VIT_OK)
-        status = vit_sink_open(&sink, csv, &correlation_schema, &(struct vit_sink_target){.path = path});
+        status = vit_sink_open_csv(&sink, &correlation_schema, path);
     return status == VIT_OK ? put_correlations(join, &sink) : status;
 }
 
@@ -416,8 +401,8 @@ static int print_layers(const struct vit_join *join, const struct vit_options *o
                                        vit_real_cell(100 * (double)vit_cost_bytes(&sum[i].cost) / all.bytes),
                                        vit_int(sum[i].parameters),
                                        learned ? vit_real_cell(100 * sum[i].importance / all.importance) : vit_absent(),
-                                       real(h.map_similarity),
-                                       real(h.loss_change)};
+                                       vit_defined(h.map_similarity),
+                                       vit_defined(h.loss_change)};
         if (status == VIT_OK)
             status = vit_sink_write(&sink, row);
     }

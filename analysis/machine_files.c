@@ -158,11 +158,8 @@ static int write_csv(const struct vit_survey *survey, const char *folder, const 
 {
     char path[4200];
     struct vit_sink sink;
-    const struct vit_sink_def *csv;
     snprintf(path, sizeof path, "%s/%s.csv", folder, schema->name);
-    int status = vit_sink_find(&csv, "csv");
-    if (status == VIT_OK)
-        status = vit_sink_open(&sink, csv, schema, &(struct vit_sink_target){.path = path});
+    int status = vit_sink_open_csv(&sink, schema, path);
     if (status != VIT_OK)
         return status;
     status = emit(survey, &sink);

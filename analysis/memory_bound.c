@@ -81,12 +81,9 @@ static int put_shares(const struct study *study, struct vit_sink *sink)
 static int write_shares(const struct study *study)
 {
     char path[4200];
-    const struct vit_sink_def *csv;
     struct vit_sink sink;
     snprintf(path, sizeof path, "%s/memory_bound.csv", study->folder);
-    int status = vit_sink_find(&csv, "csv");
-    if (status == VIT_OK)
-        status = vit_sink_open(&sink, csv, &vit_class_shares_schema, &(struct vit_sink_target){.path = path});
+    int status = vit_sink_open_csv(&sink, &vit_class_shares_schema, path);
     return status == VIT_OK ? put_shares(study, &sink) : status;
 }
 

@@ -150,11 +150,8 @@ static int write_headlines(const struct report *report, const char *folder)
 {
     char path[4200];
     struct vit_sink sink;
-    const struct vit_sink_def *csv;
     snprintf(path, sizeof path, "%s/models.csv", folder);
-    int status = vit_sink_find(&csv, "csv");
-    if (status == VIT_OK)
-        status = vit_sink_open(&sink, csv, &headline_schema, &(struct vit_sink_target){.path = path});
+    int status = vit_sink_open_csv(&sink, &headline_schema, path);
     if (status == VIT_OK)
         status = put_headlines(report, &sink);
     if (status != VIT_OK || report->has_rows || report->n_headline < 2)

@@ -72,12 +72,9 @@ struct table {
 static int open_table(struct table *t, const char *folder, const char *name, int status)
 {
     char path[4096];
-    const struct vit_sink_def *csv;
     snprintf(path, sizeof path, "%s/%s.csv", folder, name);
     if (status == VIT_OK)
-        status = vit_sink_find(&csv, "csv");
-    if (status == VIT_OK)
-        status = vit_sink_open(&t->sink, csv, &t->schema.schema, &(struct vit_sink_target){.path = path});
+        status = vit_sink_open_csv(&t->sink, &t->schema.schema, path);
     if (status != VIT_OK)
         vit_schema_close(&t->schema);
     return status;

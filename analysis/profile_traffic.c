@@ -89,11 +89,8 @@ static const struct vit_schema source_schema = {"sources", 1, N_SOURCE, source_c
 int vit_traffic_write_sources(const struct vit_session *session, const char *path)
 {
     const struct vit_schema *schema = vit_session_schema(session);
-    const struct vit_sink_def *csv;
     struct vit_sink sink;
-    int status = vit_sink_find(&csv, "csv");
-    if (status == VIT_OK)
-        status = vit_sink_open(&sink, csv, &source_schema, &(struct vit_sink_target){.path = path});
+    int status = vit_sink_open_csv(&sink, &source_schema, path);
     if (status != VIT_OK)
         return status;
     for (int c = 0; c < schema->n_columns && status == VIT_OK; c++) {
@@ -288,14 +285,12 @@ static int put_class(const struct vit_profile *p, const struct layout *l, struct
 int vit_traffic_write_classes(const struct vit_profile *p, const char *path)
 {
     static struct vit_group group[VIT_MAX_GROUPS];
-    const struct vit_sink_def *csv;
     struct vit_sink sink;
     struct layout l;
     choose(p, &l);
-    int n = vit_profile_group(p, vit_profile_class, group), status = vit_sink_find(&csv, "csv");
+    int n = vit_profile_group(p, vit_profile_class, group);
     vit_group_sort_by_time(group, n);
-    if (status == VIT_OK)
-        status = vit_sink_open(&sink, csv, &class_schema, &(struct vit_sink_target){.path = path});
+    int status = vit_sink_open_csv(&sink, &class_schema, path);
     if (status != VIT_OK)
         return status;
     for (int i = 0; i < n && status == VIT_OK; i++)

@@ -14,6 +14,25 @@ static const char *proxy_of(const struct vit_options *o)
     return o->data && strncmp(o->data, "imagenet", strlen("imagenet")) == 0 ? NULL : o->data;
 }
 
+int vit_proxy_training_choose(struct vit_options *options, const struct vit_proxy_lesson *lesson)
+{
+    const char *const settings[][2] = {{"val", options->data ? NULL : lesson->val},
+                                       {"data", lesson->data},
+                                       {"epochs", lesson->epochs},
+                                       {"recipe", "fashion"},
+                                       {"batch", lesson->batch},
+                                       {"lr", lesson->lr},
+                                       {"warmup-epochs", lesson->warmup_epochs},
+                                       {"set", lesson->set}};
+    int status = VIT_OK;
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0] && status == VIT_OK; i++)
+        if (settings[i][1])
+            status = vit_options_default(options, settings[i][0], settings[i][1]);
+    options->set = lesson->set; /* not the text inside these options, which are copied */
+    options->img = lesson->img;
+    return status;
+}
+
 int vit_proxy_training_learn(const struct vit_proxy_training *p)
 {
     static struct vit_options options; /* large */

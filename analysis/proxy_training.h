@@ -6,6 +6,16 @@
 #include "analysis/options.h"
 #include "analysis/results.h"
 
+/* What a figure lets its networks learn, by recipe "fashion", where the command line does not say otherwise. */
+struct vit_proxy_lesson {
+    const char *data, *val, *epochs;        /* val: where --data is not given either */
+    const char *batch, *lr, *warmup_epochs; /* NULL: the recipe's */
+    const char *set;                        /* the network ... */
+    int img;                                /* ... and the side of its input */
+};
+
+int vit_proxy_training_choose(struct vit_options *options, const struct vit_proxy_lesson *lesson);
+
 struct vit_proxy_training {
     const struct vit_options *options; /* data, val, epochs, recipe, ... of a training; its set does not count */
     const char *model;                 /* NAME or NAME[SETTINGS] ... */

@@ -14,18 +14,11 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *text_of(const struct vit_safetensors *file, const char *key)
-{
-    for (int i = 0; i < file->n_metadata; i++)
-        if (strcmp(file->metadata[i].key, key) == 0)
-            return file->metadata[i].value;
-    return NULL;
-}
-
 static int read_state(struct vit_prune *p, const struct vit_safetensors *file)
 {
-    const char *settings = text_of(file, VIT_PRUNE_SETTINGS), *round = text_of(file, VIT_PRUNE_ROUND),
-               *time_share = text_of(file, VIT_PRUNE_TIME);
+    const char *settings = vit_safetensors_text(file, VIT_PRUNE_SETTINGS),
+               *round = vit_safetensors_text(file, VIT_PRUNE_ROUND),
+               *time_share = vit_safetensors_text(file, VIT_PRUNE_TIME);
     if (!settings || !round || !time_share || atoi(round) < 1)
         return vit_fail(VIT_EFORMAT, "%s: is not a file that `vitscope prune` wrote; choose another --out", p->pruned);
     p->round = atoi(round);

@@ -8,11 +8,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-static struct vit_cell defined(double value)
-{
-    return isnan(value) ? vit_absent() : vit_real_cell(value);
-}
-
 static const struct vit_column round_columns[] = {
     {"round", VIT_INT, "", "round; 0: the whole network"},
     {"params", VIT_INT, "", "parameters of the eager graph"},
@@ -34,10 +29,10 @@ int vit_prune_log_round(struct vit_prune *p, int removed_groups)
                                    vit_int(p->size.macs),
                                    vit_real_cell((double)p->size.params / (double)p->whole_size.params),
                                    vit_real_cell((double)p->size.macs / (double)p->whole_size.macs),
-                                   defined(p->time_share),
+                                   vit_defined(p->time_share),
                                    vit_int(removed_groups),
-                                   defined(p->quality.loss),
-                                   defined(p->quality.top1_pct)};
+                                   vit_defined(p->quality.loss),
+                                   vit_defined(p->quality.top1_pct)};
     int status = vit_csv_log_write(&p->rows, row);
     return status == VIT_OK ? vit_csv_log_sync(&p->rows) : status;
 }
@@ -138,8 +133,8 @@ static int put_result(const struct vit_prune *p, struct vit_sink *sink, const st
         vit_real_cell(r->speedup ? r->speedup->median : 1),
         r->speedup ? vit_real_cell(r->speedup->low) : vit_absent(),
         r->speedup ? vit_real_cell(r->speedup->high) : vit_absent(),
-        defined(r->quality->loss),
-        defined(r->quality->top1_pct),
+        vit_defined(r->quality->loss),
+        vit_defined(r->quality->top1_pct),
         vit_text(r->file),
     };
     return vit_sink_write(sink, row);
@@ -162,11 +157,8 @@ static int write_csv(const struct vit_prune *p, const struct vit_schema *schema,
 {
     char path[4200];
     struct vit_sink sink;
-    const struct vit_sink_def *csv;
     snprintf(path, sizeof path, "%s/%s.csv", p->folder, schema->name);
-    int status = vit_sink_find(&csv, "csv");
-    if (status == VIT_OK)
-        status = vit_sink_open(&sink, csv, schema, &(struct vit_sink_target){.path = path});
+    int status = vit_sink_open_csv(&sink, schema, path);
     if (status != VIT_OK)
         return status;
     status = put(p, &sink);
@@ -229,8 +221,8 @@ static int show(const struct vit_prune *p, struct vit_sink *sink, const struct r
                                    vit_real_cell(100 * (double)r->size->params / (double)p->whole_size.params),
                                    vit_real_cell(100 * (double)r->size->macs / (double)p->whole_size.macs),
                                    vit_real_cell(r->speedup ? r->speedup->median : 1),
-                                   defined(r->quality->loss),
-                                   defined(r->quality->top1_pct)};
+                                   vit_defined(r->quality->loss),
+                                   vit_defined(r->quality->top1_pct)};
     return vit_sink_write(sink, row);
 }
 

@@ -128,13 +128,10 @@ int vit_prune_compare(struct vit_prune *p)
     static struct vit_model_choice grown; /* must not be moved */
     char path[4200];
     struct vit_sink sink;
-    const struct vit_sink_def *csv;
     snprintf(path, sizeof path, "%s/reallocation.csv", p->folder);
     int status = vit_prune_reallocate(&grown, &p->whole.model, &p->now.model, p->plan.resource);
     if (status == VIT_OK)
-        status = vit_sink_find(&csv, "csv");
-    if (status == VIT_OK)
-        status = vit_sink_open(&sink, csv, &schema, &(struct vit_sink_target){.path = path});
+        status = vit_sink_open_csv(&sink, &schema, path);
     if (status != VIT_OK)
         return status;
     status = put(p, &sink, "uniform", &p->whole);

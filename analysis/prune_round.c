@@ -2,10 +2,9 @@
 /* prune_round.c - one round: scores of all groups over some batches, the order of what may go, as much of it as the
  * goal takes, and the network without it. */
 #include "analysis/channel_removal.h"
-#include "analysis/image_stream.h"
-#include "analysis/instance.h"
 #include "analysis/prune.h"
 #include "analysis/prune_units.h"
+#include "analysis/study_model.h"
 #include "model/base/status.h"
 #include "reports/number.h"
 
@@ -27,23 +26,13 @@ struct round {
     struct vit_prune_size size; /* of next */
 };
 
+/* Other images in each round. */
 static int open_images(struct round *r)
 {
-    const struct vit_prune_plan *plan = &r->p->plan;
-    const struct vit_options *o = r->p->options;
-    const int classes = r->p->now.model.config.classes;
-    int status = vit_image_stream_open(
-        &r->images, &(struct vit_image_stream_options){.spec = o->data,
-                                                       .images = (int64_t)plan->batches * plan->batch,
-                                                       .preprocess = vit_instance_preprocess(&r->net),
-                                                       .batch = plan->batch,
-                                                       .classes = classes,
-                                                       .whole_batches = true,
-                                                       .seed = o->seed + (uint64_t)r->p->round});
-    if (status == VIT_OK && !r->images.labelled)
-        return vit_fail(VIT_EINVAL, "--data %s: has %d classes, the network %d", o->data, r->images.dataset.classes,
-                        classes);
-    return status;
+    struct vit_options o = *r->p->options;
+    o.images = r->p->plan.batches * r->p->plan.batch;
+    o.seed += (uint64_t)r->p->round;
+    return vit_study_images_open(&r->images, &o, &r->net, o.images);
 }
 
 static int open_round(struct round *r)

@@ -111,14 +111,6 @@ static struct named *name_tensors(const struct vit_safetensors *file)
     return named;
 }
 
-static const char *text_of(const struct vit_safetensors *file, const char *key)
-{
-    for (int i = 0; i < file->n_metadata; i++)
-        if (strcmp(file->metadata[i].key, key) == 0)
-            return file->metadata[i].value;
-    return NULL;
-}
-
 /* The variant that the file names, else any of its family: the settings change it all but its crop. */
 static const struct vit_model_def *variant_of(const char *name, const struct vit_model_family *family)
 {
@@ -137,11 +129,12 @@ static const struct vit_model_def *variant_of(const char *name, const struct vit
 
 static int read_own(const struct vit_safetensors *file, const char *config, struct vit_recognised *result)
 {
-    const char *crop = text_of(file, "vitscope.crop"), *family_name = text_of(file, "vitscope.family");
+    const char *crop = vit_safetensors_text(file, "vitscope.crop"),
+               *family_name = vit_safetensors_text(file, "vitscope.family");
     const struct vit_model_family *family = vit_model_family_find(family_name ? family_name : "");
     if (!family)
         return vit_fail_in(VIT_EFORMAT, "%s: vitscope.family", file->name);
-    result->own.model = *variant_of(text_of(file, "vitscope.model"), family);
+    result->own.model = *variant_of(vit_safetensors_text(file, "vitscope.model"), family);
     int status = vit_model_change(&result->own, config);
     if (status != VIT_OK)
         return vit_fail_in(status == VIT_EINVAL ? VIT_EFORMAT : status, "%s: vitscope.config", file->name);
@@ -161,7 +154,7 @@ int vit_recognise(const char *path, struct vit_recognised *result)
     int status = vit_safetensors_open(&file, path);
     if (status != VIT_OK)
         return status;
-    const char *config = text_of(&file, "vitscope.config");
+    const char *config = vit_safetensors_text(&file, "vitscope.config");
     if (config) {
         status = read_own(&file, config, result);
         vit_safetensors_close(&file);

@@ -62,12 +62,6 @@ int vit_redundancy_write_paper(struct vit_redundancy_files *files, const struct 
 int vit_redundancy_write_heads(struct vit_redundancy_files *files, const struct vit_redundancy *r);
 int vit_redundancy_put_block(struct vit_redundancy_files *files, const struct vit_cell *row);
 
-/* A cell that is absent where the value is NaN. */
-static inline struct vit_cell vit_defined(double value)
-{
-    return isnan(value) ? vit_absent() : vit_real_cell(value);
-}
-
 /* The files appear if `status` is VIT_OK, else they do not; returns the first failure. */
 int vit_redundancy_files_close(struct vit_redundancy_files *files, int status);
 

@@ -86,12 +86,11 @@ static const struct vit_schema schemas[VIT_N_REDUNDANCY_FILES] = {
 int vit_redundancy_files_open(struct vit_redundancy_files *files, const struct vit_options *options, const char *folder)
 {
     char path[4200];
-    const struct vit_sink_def *csv;
     *files = (struct vit_redundancy_files){.print = !vit_output_is_table(options)};
-    int status = vit_sink_find(&csv, "csv");
+    int status = VIT_OK;
     for (int i = 0; i < VIT_N_REDUNDANCY_FILES && status == VIT_OK; i++) {
         snprintf(path, sizeof path, "%s/%s.csv", folder, schemas[i].name);
-        status = vit_sink_open(&files->sink[i], csv, &schemas[i], &(struct vit_sink_target){.path = path});
+        status = vit_sink_open_csv(&files->sink[i], &schemas[i], path);
     }
     if (status == VIT_OK && files->print)
         status = vit_output_open(&files->printed, options, &schemas[VIT_REDUNDANCY_BLOCKS], NULL);

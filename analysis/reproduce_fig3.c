@@ -4,6 +4,7 @@
  * does not tell. Here attention layers are evenly spread over the network (model/zoo/block_layout.h), and width, then
  * depth, are searched until images per second, measured in pairs with the base, are within 3 % of the target; bases
  * are small ones of the same family, which learn small images. */
+#include "analysis/proxy_training.h"
 #include "analysis/reproduction.h"
 #include "analysis/variant.h"
 #include "model/base/status.h"
@@ -67,7 +68,6 @@ static struct vit_unit unit_of(const struct vit_reproduction *r, struct point p)
     unit.options.argument[unit.options.n_argument++] = networks[p.network].model;
     unit.options.min_time_s = budgets[r->budget].min_time_s;
     unit.options.warmup_s = budgets[r->budget].warmup_s;
-    unit.options.img = networks[p.network].img;
     return unit;
 }
 
@@ -85,16 +85,15 @@ static int each_point(struct vit_reproduction *r, int (*visit)(struct vit_reprod
 static int plan_point(struct vit_reproduction *r, struct point p)
 {
     struct vit_unit unit = unit_of(r, p);
-    const char *const settings[][2] = {{"data", budgets[r->budget].data},
-                                       {"epochs", budgets[r->budget].epochs},
-                                       {"recipe", "fashion"},
-                                       {"batch", "64"},
-                                       {"lr", "1e-3"},
-                                       {"warmup-epochs", "0"}};
-    int status = r->options->data ? VIT_OK : vit_options_default(&unit.options, "val", "fashion-mnist:test");
-    for (size_t i = 0; i < sizeof settings / sizeof settings[0] && status == VIT_OK; i++)
-        status = vit_options_default(&unit.options, settings[i][0], settings[i][1]);
-    unit.options.set = networks[p.network].set;
+    int status =
+        vit_proxy_training_choose(&unit.options, &(struct vit_proxy_lesson){.data = budgets[r->budget].data,
+                                                                            .val = "fashion-mnist:test",
+                                                                            .epochs = budgets[r->budget].epochs,
+                                                                            .batch = "64",
+                                                                            .lr = "1e-3",
+                                                                            .warmup_epochs = "0",
+                                                                            .set = networks[p.network].set,
+                                                                            .img = networks[p.network].img});
     return status == VIT_OK ? vit_reproduction_add(r, &unit) : status;
 }
 

@@ -4,6 +4,7 @@
  * narrower layers and trained on ImageNet; here both have all twelve blocks and the paper's heads, are narrower still,
  * and learn small images. Whether the paper compares maps or outputs is not known: both are measured. */
 #include "analysis/redundancy_measure.h"
+#include "analysis/proxy_training.h"
 #include "analysis/reproduction.h"
 #include "analysis/training.h"
 #include "model/base/status.h"
@@ -162,21 +163,18 @@ static int measure(struct vit_reproduction *r, const struct vit_unit *unit, stru
 static int plan_network(struct vit_reproduction *r, const struct network *network)
 {
     struct vit_unit unit = vit_unit_of(r, "heads.%s.%s", network->model, network->heads);
-    const char *const settings[][2] = {{"data", budgets[r->budget].data},
-                                       {"epochs", budgets[r->budget].epochs},
-                                       {"recipe", "fashion"},
-                                       {"batch", "64"},
-                                       {"lr", "1e-3"},
-                                       {"warmup-epochs", "0"},
-                                       {"set", network->set}};
-    int status = r->options->data ? VIT_OK : vit_options_default(&unit.options, "val", "fashion-mnist:test");
     unit.measure = measure;
     unit.context = network;
     unit.expected_s = budgets[r->budget].seconds;
-    unit.options.img = network->img;
-    for (size_t i = 0; i < sizeof settings / sizeof settings[0] && status == VIT_OK; i++)
-        status = vit_options_default(&unit.options, settings[i][0], settings[i][1]);
-    unit.options.set = network->set; /* not the text inside these options, which are copied */
+    int status =
+        vit_proxy_training_choose(&unit.options, &(struct vit_proxy_lesson){.data = budgets[r->budget].data,
+                                                                            .val = "fashion-mnist:test",
+                                                                            .epochs = budgets[r->budget].epochs,
+                                                                            .batch = "64",
+                                                                            .lr = "1e-3",
+                                                                            .warmup_epochs = "0",
+                                                                            .set = network->set,
+                                                                            .img = network->img});
     return status == VIT_OK ? vit_reproduction_add(r, &unit) : status;
 }
 

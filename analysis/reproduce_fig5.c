@@ -6,6 +6,7 @@
 #include "analysis/correlation.h"
 #include "analysis/prune.h"
 #include "analysis/prune_paper.h"
+#include "analysis/proxy_training.h"
 #include "analysis/pruning_unit.h"
 #include "model/base/status.h"
 
@@ -81,20 +82,17 @@ static int plan_paper(struct vit_reproduction *r)
 static int plan_network(struct vit_reproduction *r, const struct vit_pruning_work *work)
 {
     struct vit_unit unit = vit_unit_of(r, "prune.%s", work->model);
-    const char *const settings[][2] = {{"data", budgets[r->budget].data},
-                                       {"epochs", budgets[r->budget].epochs},
-                                       {"recipe", "fashion"},
-                                       {"batch", "64"},
-                                       {"warmup-epochs", "0"},
-                                       {"set", work->set}};
-    int status = r->options->data ? VIT_OK : vit_options_default(&unit.options, "val", budgets[r->budget].val);
     unit.measure = vit_pruning_measure;
     unit.context = work;
     unit.expected_s = budgets[r->budget].seconds;
-    unit.options.img = work->img;
-    for (size_t i = 0; i < sizeof settings / sizeof settings[0] && status == VIT_OK; i++)
-        status = vit_options_default(&unit.options, settings[i][0], settings[i][1]);
-    unit.options.set = work->set; /* not the text inside these options, which are copied */
+    int status =
+        vit_proxy_training_choose(&unit.options, &(struct vit_proxy_lesson){.data = budgets[r->budget].data,
+                                                                            .val = budgets[r->budget].val,
+                                                                            .epochs = budgets[r->budget].epochs,
+                                                                            .batch = "64",
+                                                                            .warmup_epochs = "0",
+                                                                            .set = work->set,
+                                                                            .img = work->img});
     return status == VIT_OK ? vit_reproduction_add(r, &unit) : status;
 }
 

@@ -84,12 +84,6 @@ static const struct vit_column columns[] = {
 enum { N_COLUMNS = sizeof columns / sizeof columns[0] };
 static const struct vit_schema schema = {"table2", 1, N_COLUMNS, columns};
 
-/* NaN is absent in every output. */
-static struct vit_cell real(double value)
-{
-    return isnan(value) ? vit_absent() : vit_real_cell(value);
-}
-
 static int put(struct vit_reproduction *r, struct vit_sink *sink, const struct vit_unit *unit, const struct paper p[2])
 {
     const struct vit_result *speed = vit_unit_result(r, unit, "images_per_s");
@@ -98,21 +92,21 @@ static int put(struct vit_reproduction *r, struct vit_sink *sink, const struct v
     const double m0 = vit_results_real(&r->results, "efficientvit_m0.images_per_s");
     const struct vit_cell row[N_COLUMNS] = {
         vit_text(unit->options.argument[0]),
-        real(p->macs),
-        real(vit_unit_real(r, unit, "macs_M")),
-        real(p->params),
-        real(vit_unit_real(r, unit, "params_M")),
-        real(p->top1),
+        vit_defined(p->macs),
+        vit_defined(vit_unit_real(r, unit, "macs_M")),
+        vit_defined(p->params),
+        vit_defined(vit_unit_real(r, unit, "params_M")),
+        vit_defined(p->top1),
         speed->value,
         speed->low,
         speed->high,
-        real(vit_unit_real(r, unit, "mean_images_per_s")),
-        real(speed->value.r / m0),
-        real(p->v100),
-        real(p->v100 / p[1].v100),
-        real(p->cpu),
-        real(p->onnx),
-        real(p->onnx / p[1].onnx),
+        vit_defined(vit_unit_real(r, unit, "mean_images_per_s")),
+        vit_defined(speed->value.r / m0),
+        vit_defined(p->v100),
+        vit_defined(p->v100 / p[1].v100),
+        vit_defined(p->cpu),
+        vit_defined(p->onnx),
+        vit_defined(p->onnx / p[1].onnx),
         vit_int(unit->options.threads),
         vit_int(unit->options.batch),
         vit_text(unit->options.protocol),

@@ -82,10 +82,8 @@ int vit_reproduction_csv(const struct vit_reproduction *r, struct vit_sink *sink
                          const struct vit_schema *schema)
 {
     char path[4200];
-    const struct vit_sink_def *csv;
     snprintf(path, sizeof path, "%s/%s.csv", r->folder, name);
-    int status = vit_sink_find(&csv, "csv");
-    return status == VIT_OK ? vit_sink_open(sink, csv, schema, &(struct vit_sink_target){.path = path}) : status;
+    return vit_sink_open_csv(sink, schema, path);
 }
 
 /* What makes results differ: a unit that was made with other settings is not taken for this one. */

@@ -103,11 +103,6 @@ static const struct vit_column exponent_columns[] = {
 static const struct vit_schema exponent_schema = {"exponents", 1, sizeof exponent_columns / sizeof exponent_columns[0],
                                                   exponent_columns};
 
-static struct vit_cell real(double value)
-{
-    return isnan(value) ? vit_absent() : vit_real_cell(value);
-}
-
 static struct vit_cell cell_of(const struct vit_reproduction *r, const struct vit_unit *unit, const struct shown *what)
 {
     const struct vit_result *result = vit_unit_result(r, unit, what->result);
@@ -199,12 +194,12 @@ static int put_exponent(const struct vit_reproduction *r, struct vit_sink *sink,
                                    vit_int(f.n),
                                    vit_int(size_with(r, first, n, quantity, false)),
                                    vit_int(size_with(r, first, n, quantity, true)),
-                                   real(f.exponent),
-                                   real(f.low),
-                                   real(f.high),
-                                   real(f.last_exponent),
-                                   real(f.factor),
-                                   real(100 * f.most_off)};
+                                   vit_defined(f.exponent),
+                                   vit_defined(f.low),
+                                   vit_defined(f.high),
+                                   vit_defined(f.last_exponent),
+                                   vit_defined(f.factor),
+                                   vit_defined(100 * f.most_off)};
     return vit_sink_write(sink, row);
 }
 

@@ -115,13 +115,10 @@ double vit_results_real(const struct vit_results *r, const char *format, ...)
 
 int vit_results_write(const struct vit_results *r, const char *path, const struct vit_results_origin *origin)
 {
-    const struct vit_sink_def *csv;
     struct vit_sink sink;
     int status = r->status;
     if (status == VIT_OK)
-        status = vit_sink_find(&csv, "csv");
-    if (status == VIT_OK)
-        status = vit_sink_open(&sink, csv, &schema, &(struct vit_sink_target){.path = path});
+        status = vit_sink_open_csv(&sink, &schema, path);
     if (status != VIT_OK)
         return status;
     for (int i = 0; i < r->n && status == VIT_OK; i++) {

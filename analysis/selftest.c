@@ -249,13 +249,10 @@ static void text_of(struct vit_json *json, const char *name, struct vit_cell cel
 static int write_results(struct selftest *t, const char *folder)
 {
     char path[4200];
-    const struct vit_sink_def *csv;
     struct vit_sink sink;
     struct vit_json json;
     snprintf(path, sizeof path, "%s/selftest.csv", folder);
-    int status = vit_sink_find(&csv, "csv");
-    if (status == VIT_OK)
-        status = vit_sink_open(&sink, csv, &schema, &(struct vit_sink_target){.path = path});
+    int status = vit_sink_open_csv(&sink, &schema, path);
     if (status == VIT_OK)
         status = put(t, &sink);
     if (status != VIT_OK)

@@ -120,11 +120,6 @@ int vit_training_log_step(struct vit_training *t, const struct vit_training_step
     return is_writer(t) ? vit_csv_log_write(&t->metrics, row) : VIT_OK;
 }
 
-static struct vit_cell score(double value)
-{
-    return isnan(value) ? vit_absent() : vit_real_cell(value);
-}
-
 /* Images that could not be read and were replaced, with the paths of those not told yet. */
 static void tell_broken(struct vit_training *t)
 {
@@ -156,12 +151,12 @@ int vit_training_log_epoch(struct vit_training *t, const struct vit_training_sco
     const struct vit_cell row[N_EPOCH] = {vit_int(t->epoch + 1),
                                           vit_int(t->steps),
                                           vit_real_cell(e->loss / (double)t->steps),
-                                          score(s->val_loss),
-                                          score(s->top1),
-                                          score(s->top5),
-                                          score(s->ema_loss),
-                                          score(s->ema_top1),
-                                          score(s->ema_top5),
+                                          vit_defined(s->val_loss),
+                                          vit_defined(s->top1),
+                                          vit_defined(s->top5),
+                                          vit_defined(s->ema_loss),
+                                          vit_defined(s->ema_top1),
+                                          vit_defined(s->ema_top5),
                                           vit_real_cell(images_of_step(t) * (double)t->steps / e->time_s),
                                           vit_real_cell(100 * e->waited_s / e->time_s),
                                           vit_real_cell(e->time_s),

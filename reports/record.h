@@ -3,6 +3,7 @@
  * A cell that is absent stays empty in every output; it is never 0. */
 #pragma once
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -49,6 +50,12 @@ static inline struct vit_cell vit_text(const char *value)
 static inline struct vit_cell vit_absent(void)
 {
     return (struct vit_cell){.present = false, .i = 0};
+}
+
+/* Absent where the value is NaN. */
+static inline struct vit_cell vit_defined(double value)
+{
+    return isnan(value) ? vit_absent() : vit_real_cell(value);
 }
 
 /* Index of the column called `name`, or -1. */

@@ -67,6 +67,11 @@ int vit_sink_open(struct vit_sink *sink, const struct vit_sink_def *def, const s
     return status;
 }
 
+int vit_sink_open_csv(struct vit_sink *sink, const struct vit_schema *schema, const char *path)
+{
+    return vit_sink_open(sink, &vit_sink_csv, schema, &(struct vit_sink_target){.path = path});
+}
+
 int vit_sink_write(struct vit_sink *sink, const struct vit_cell *row)
 {
     int status = check_stream(sink, sink->def->write(sink, row));

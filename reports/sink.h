@@ -50,6 +50,9 @@ int vit_sink_find(const struct vit_sink_def **def, const char *name);
 int vit_sink_open(struct vit_sink *sink, const struct vit_sink_def *def, const struct vit_schema *schema,
                   const struct vit_sink_target *target);
 
+/* A CSV file. */
+int vit_sink_open_csv(struct vit_sink *sink, const struct vit_schema *schema, const char *path);
+
 /* row has one cell per column of the schema. After a failure call vit_sink_abort (or vit_sink_close, which then fails).
  */
 int vit_sink_write(struct vit_sink *sink, const struct vit_cell *row);

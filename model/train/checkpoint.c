@@ -130,10 +130,7 @@ int vit_checkpoint_save(const char *path, const struct vit_checkpoint *c)
 
 const char *vit_checkpoint_text(const struct vit_checkpoint_file *file, const char *key)
 {
-    for (int i = 0; i < file->file.n_metadata; i++)
-        if (strcmp(file->file.metadata[i].key, key) == 0)
-            return file->file.metadata[i].value;
-    return NULL;
+    return vit_safetensors_text(&file->file, key);
 }
 
 static int read_number(const struct vit_checkpoint_file *file, const char *key, uint64_t most, uint64_t *value)

@@ -205,6 +205,14 @@ static int compare_name_with_entry(const void *name, const void *entry)
     return strcmp(name, (*(struct vit_safetensors_entry *const *)entry)->name);
 }
 
+const char *vit_safetensors_text(const struct vit_safetensors *file, const char *key)
+{
+    for (int i = 0; i < file->n_metadata; i++)
+        if (strcmp(file->metadata[i].key, key) == 0)
+            return file->metadata[i].value;
+    return NULL;
+}
+
 const struct vit_safetensors_entry *vit_safetensors_find(const struct vit_safetensors *file, const char *name)
 {
     struct vit_safetensors_entry **found =

@@ -50,6 +50,9 @@ void vit_safetensors_close(struct vit_safetensors *file);
 /* NULL when there is none of this name. */
 const struct vit_safetensors_entry *vit_safetensors_find(const struct vit_safetensors *file, const char *name);
 
+/* A text of the header's __metadata__; NULL when there is none of this key. */
+const char *vit_safetensors_text(const struct vit_safetensors *file, const char *key);
+
 /* Elements start .. start+count as vit_real. Fails for integers and formats narrower than 16 bits, and where the file
  * can no longer be read or was shortened since it was opened. */
 int vit_safetensors_read(const struct vit_safetensors_entry *entry, int64_t start, int64_t count, vit_real *out);
