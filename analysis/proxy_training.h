@@ -14,6 +14,14 @@ struct vit_proxy_lesson {
     int img;                                /* ... and the side of its input */
 };
 
+/* Swin-T and DeiT-T with the paper's blocks and heads, narrow, that more than one figure looks into. In one folder
+ * (vit_unit) they learn once, so lessons of a budget must be the same. */
+#define VIT_PROXY_SWIN_SET "patch=2 window=4 embed_dim=48,96,192,384"
+#define VIT_PROXY_DEIT_SET "patch=4 embed_dim=96"
+#define VIT_PROXY_SWIN_FOLDER "network.swin_tiny"
+#define VIT_PROXY_DEIT_FOLDER "network.deit_tiny"
+enum { VIT_PROXY_SWIN_IMG = 32, VIT_PROXY_DEIT_IMG = 28 };
+
 int vit_proxy_training_choose(struct vit_options *options, const struct vit_proxy_lesson *lesson);
 
 struct vit_proxy_training {

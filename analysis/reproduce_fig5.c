@@ -21,17 +21,18 @@ static const struct {
                             {"fashion-mnist:train", "fashion-mnist:test", "5", 3200},
                             {"fashion-mnist:train", "fashion-mnist:test", "30", 18000}};
 
-#define SWIN "swin_tiny", "patch=2 window=4 embed_dim=48,96,192,384", 32
-#define DEIT "deit_tiny", "patch=4 embed_dim=96", 28
-static const struct {
+#define SWIN "swin_tiny", VIT_PROXY_SWIN_SET, VIT_PROXY_SWIN_IMG
+#define DEIT "deit_tiny", VIT_PROXY_DEIT_SET, VIT_PROXY_DEIT_IMG
+static const struct network {
     enum vit_budget budget;
+    const char *folder; /* vit_unit.folder: Fig. 4 compares heads of the same networks */
     struct vit_pruning_work work;
 } networks[] = {
-    {VIT_BUDGET_QUICK, {"swin_tiny", "patch=2 window=4 embed_dim=24,48,96,192", 32, 3, 5, 64, 1}},
-    {VIT_BUDGET_NORMAL, {SWIN, 10, 20, 256, 2}},
-    {VIT_BUDGET_NORMAL, {DEIT, 10, 20, 256, 2}},
-    {VIT_BUDGET_FULL, {SWIN, 20, 50, 512, 5}},
-    {VIT_BUDGET_FULL, {DEIT, 20, 50, 512, 5}},
+    {VIT_BUDGET_QUICK, NULL, {"swin_tiny", "patch=2 window=4 embed_dim=24,48,96,192", 32, 3, 5, 64, 1}},
+    {VIT_BUDGET_NORMAL, VIT_PROXY_SWIN_FOLDER, {SWIN, 10, 20, 256, 2}},
+    {VIT_BUDGET_NORMAL, VIT_PROXY_DEIT_FOLDER, {DEIT, 10, 20, 256, 2}},
+    {VIT_BUDGET_FULL, VIT_PROXY_SWIN_FOLDER, {SWIN, 20, 50, 512, 5}},
+    {VIT_BUDGET_FULL, VIT_PROXY_DEIT_FOLDER, {DEIT, 20, 50, 512, 5}},
 };
 enum { N_NETWORKS = sizeof networks / sizeof networks[0] };
 
@@ -79,9 +80,11 @@ static int plan_paper(struct vit_reproduction *r)
     return vit_reproduction_add(r, &unit);
 }
 
-static int plan_network(struct vit_reproduction *r, const struct vit_pruning_work *work)
+static int plan_network(struct vit_reproduction *r, const struct network *network)
 {
+    const struct vit_pruning_work *work = &network->work;
     struct vit_unit unit = vit_unit_of(r, "prune.%s", work->model);
+    unit.folder = network->folder;
     unit.measure = vit_pruning_measure;
     unit.context = work;
     unit.expected_s = budgets[r->budget].seconds;
@@ -101,7 +104,7 @@ static int plan(struct vit_reproduction *r)
     int status = plan_paper(r);
     for (int i = 0; i < N_NETWORKS && status == VIT_OK; i++)
         if (networks[i].budget == r->budget)
-            status = plan_network(r, &networks[i].work);
+            status = plan_network(r, &networks[i]);
     return status;
 }
 

@@ -58,9 +58,14 @@ static void unit_path(char *path, size_t size, const struct vit_reproduction *r,
     snprintf(path, size, "%s/units/%s.csv", r->root, unit->key);
 }
 
+static const char *folder_of(const struct vit_unit *unit)
+{
+    return unit->folder ? unit->folder : unit->key;
+}
+
 int vit_unit_folder(char *path, size_t size, const struct vit_reproduction *r, const struct vit_unit *unit)
 {
-    snprintf(path, size, "%s/units/%s", r->root, unit->key);
+    snprintf(path, size, "%s/units/%s", r->root, folder_of(unit));
     return vit_run_folder(path);
 }
 
@@ -188,6 +193,7 @@ struct schedule {
     struct {
         struct vit_reproduction *of;
         const struct vit_unit *unit;
+        int turn; /* whose: of the shard of this number; that of the first unit with its folder */
     } * item;
     int n, there;
     double expected_s; /* of those to do */
@@ -199,6 +205,14 @@ static bool listed(const struct schedule *s, const char *key)
         if (strcmp(s->item[i].unit->key, key) == 0)
             return true;
     return false;
+}
+
+static int turn_of(const struct schedule *s, const struct vit_unit *unit)
+{
+    for (int i = 0; i < s->n; i++)
+        if (strcmp(folder_of(s->item[i].unit), folder_of(unit)) == 0)
+            return s->item[i].turn;
+    return s->n;
 }
 
 static int make_schedule(struct schedule *s, struct vit_reproductions *work)
@@ -214,8 +228,10 @@ static int make_schedule(struct schedule *s, struct vit_reproductions *work)
             const struct vit_unit *unit = &work->item[i].unit[k];
             if (listed(s, unit->key))
                 continue;
+            const int turn = turn_of(s, unit);
             s->item[s->n].of = &work->item[i];
-            s->item[s->n++].unit = unit;
+            s->item[s->n].unit = unit;
+            s->item[s->n++].turn = turn;
         }
     return VIT_OK;
 }
@@ -230,7 +246,7 @@ static int leave_mine(struct schedule *s, const struct vit_reproductions *work, 
         int status = look(s->item[i].of, s->item[i].unit, &there);
         if (status != VIT_OK)
             return status;
-        bool mine = i % work->shards == work->shard;
+        bool mine = s->item[i].turn % work->shards == work->shard;
         s->there += there;
         *elsewhere += !there && !mine;
         if (there || !mine)

@@ -5,7 +5,7 @@
  * the same command goes on after a kill, and several can share the units. When all are there, it derives the figure's
  * own results, writes its CSVs and draws; then the rows of reports/paper/claims.csv are tested against the results.
  *
- * Files: OUT/units/KEY.csv, OUT/units/KEY/ (what a unit keeps beside), OUT/FIGURE/ (results.csv, verdict.csv, CSVs,
+ * Files: OUT/units/KEY.csv, OUT/units/FOLDER/ (what a unit keeps beside: KEY/, or a folder that units share), OUT/FIGURE/ (results.csv, verdict.csv, CSVs,
  * figures), OUT/verdict.csv (of all figures there). Units of one key are the same work and are shared between figures.
  */
 #pragma once
@@ -17,6 +17,8 @@ struct vit_reproduction;
 
 struct vit_unit {
     char key[120];              /* letters, digits, . _ -: names the file */
+    const char *folder;         /* where it keeps what it keeps beside; NULL: key. Units that share one find there what
+                                   the first of them let a network learn, so they are of one shard */
     double expected_s;          /* rough: for the time left */
     struct vit_options options; /* what to measure: argument[0] is the model; part of the settings that are checked */
     const void *context;        /* for measure; the key must tell it apart */
@@ -53,7 +55,7 @@ struct vit_unit vit_unit_of(const struct vit_reproduction *reproduction, const c
     __attribute__((format(printf, 2, 3)));
 int vit_reproduction_add(struct vit_reproduction *reproduction, const struct vit_unit *unit);
 
-/* For measure: a folder of the unit's own, made. It outlives a kill: a long training keeps its checkpoints here. */
+/* For measure: the unit's folder, made. It outlives a kill: a long training keeps its checkpoints here. */
 int vit_unit_folder(char *path, size_t size, const struct vit_reproduction *reproduction, const struct vit_unit *unit);
 
 /* For measure: results of a first part, in the unit's folder, so that what follows from them goes on with the same ones

@@ -290,7 +290,7 @@ static void record_traffic(struct vit_results *results, const struct vit_profile
     }
 }
 
-/* Shares of the eager graph at batch 1. */
+/* Shares of the eager graph on one thread. */
 static int record_shares(struct work *w, const struct vit_machine *machine, const char *set,
                          struct vit_results *results)
 {
@@ -300,7 +300,8 @@ static int record_shares(struct work *w, const struct vit_machine *machine, cons
     options = w->unit->options;
     options.set = set;
     options.graph = "eager";
-    options.batch = options.threads = 1;
+    options.batch = w->variant->shares_batch ? w->variant->shares_batch : 1;
+    options.threads = 1;
     options.img = w->model.config.img;
     options.data = NULL; /* of training: times do not depend on images */
     options.probes = "wall_time,traffic";
@@ -314,8 +315,8 @@ static int record_shares(struct work *w, const struct vit_machine *machine, cons
                                                  .high = vit_real_cell(shares.memory_bound_pct.high),
                                                  .source = vit_results_text(results,
                                                                             "median and quartiles of %d runs, eager "
-                                                                            "graph, batch 1, 1 thread",
-                                                                            shares.repeats)});
+                                                                            "graph, batch %d, 1 thread",
+                                                                            shares.repeats, options.batch)});
     record_traffic(results, &profile);
     vit_profile_close(&profile);
     return results->status;

@@ -27,14 +27,15 @@ enum { VIT_VARIANT_BATCH = 16 };
 struct vit_variant {
     const char *change; /* settings that make the variant; "": none */
     struct vit_hold hold;
-    bool untimed; /* no times, no profile: counts and accuracy alone */
-    bool train;   /* options are those of a training too */
+    bool untimed;     /* no times, no profile: counts and accuracy alone */
+    bool train;       /* options are those of a training too */
+    int shares_batch; /* images per forward of memory_bound_pct; 0: 1 */
 };
 
 /* A unit's measure. Results: params, params_folded, macs, flops, compulsory_bytes (one image, eager graph), live_bytes,
  * base_macs, mhsa_share_pct;
  * images_per_s, base_images_per_s and speed_ratio (folded graph, in pairs with the base, batch VIT_VARIANT_BATCH, one
- * thread); memory_bound_pct (eager graph); bytes of caches that options.traffic asks for; width_factor, whose source is
+ * thread); memory_bound_pct (eager graph, one thread); bytes of caches that options.traffic asks for; width_factor, whose source is
  * the network as settings on top of the base, blocks_added, networks_tried, held_ratio; top1_pct. A network that cannot
  * exist has an absent params whose reason says why, and nothing else. */
 int vit_variant_measure(struct vit_reproduction *reproduction, const struct vit_unit *unit,

@@ -6,36 +6,13 @@
 #include "model/zoo/model.h"
 #include "reports/csv_read.h"
 #include "reports/gnuplot.h"
+#include "tests/support/figure.h"
 #include "tests/support/program.h"
 #include "tests/support/test.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-static const struct vit_reproduction_def *find(const char *name)
-{
-    for (int i = 0; i < vit_n_reproductions; i++)
-        if (strcmp(vit_reproductions[i]->name, name) == 0)
-            return vit_reproductions[i];
-    fail_msg("there is no %s", name);
-    return NULL;
-}
-
-static struct vit_options options = {.threads = 1, .warmup_s = -1, .min_time_s = -1};
-
-static void plan(struct vit_reproduction *r, const char *figure, enum vit_budget budget)
-{
-    *r = (struct vit_reproduction){.def = find(figure), .options = &options, .budget = budget};
-    snprintf(r->folder, sizeof r->folder, "%s", program_folder);
-    assert_ok(r->def->plan(r));
-}
-
-static void forget(struct vit_reproduction *r)
-{
-    vit_results_close(&r->results);
-    free(r->unit);
-}
 
 static const struct {
     const char *figure;
@@ -48,7 +25,7 @@ static void test_networks_of_all_units_exist(void **state)
     (void)state;
     for (int f = 0; f < N_FIGURES; f++) {
         struct vit_reproduction r;
-        plan(&r, figures[f].figure, VIT_BUDGET_NORMAL);
+        figure_plan(&r, figures[f].figure, VIT_BUDGET_NORMAL);
         assert_int_equal(r.n_unit, 2 * (1 + 2 * figures[f].variants)); /* the baseline has one form */
         for (int i = 0; i < r.n_unit; i++) {
             const struct vit_unit *unit = &r.unit[i];
@@ -63,7 +40,7 @@ static void test_networks_of_all_units_exist(void **state)
             assert_ok(vit_model_build(&graph, &model, (struct vit_model_options){.batch = 2, .graph = "train"}));
             vit_graph_close(&graph);
         }
-        forget(&r);
+        figure_forget(&r);
     }
 }
 
@@ -72,9 +49,9 @@ static void test_without_training_there_are_half_the_units(void **state)
     (void)state;
     for (int f = 0; f < N_FIGURES; f++) {
         struct vit_reproduction r;
-        plan(&r, figures[f].figure, VIT_BUDGET_QUICK);
+        figure_plan(&r, figures[f].figure, VIT_BUDGET_QUICK);
         assert_int_equal(r.n_unit, 1 + 2 * figures[f].variants);
-        forget(&r);
+        figure_forget(&r);
     }
 }
 
@@ -110,7 +87,7 @@ static void test_differences_are_those_to_the_baseline(void **state)
 {
     (void)state;
     struct vit_reproduction r;
-    plan(&r, "table6", VIT_BUDGET_NORMAL);
+    figure_plan(&r, "table6", VIT_BUDGET_NORMAL);
     give(&r, ".baseline.unscaled", "params", number(200, 0));
     give(&r, ".act-hswish.matched", "params", number(150, 0));
     give(&r, ".act-hswish.matched", "speed_ratio", number(1.25, 0.05));
@@ -132,7 +109,7 @@ static void test_differences_are_those_to_the_baseline(void **state)
     assert_null(cell("layer_norm", "matched", "proxy_top1_delta_points"));
     assert_string_equal(cell("layer_norm", "matched", "reason"), "the loss is no number");
     vit_csv_close(csv);
-    forget(&r);
+    figure_forget(&r);
 }
 
 /* The baseline in pairs with itself is no difference: it is the noise floor, below which no claim is decided. */
@@ -141,7 +118,7 @@ static void test_the_baseline_is_zero_and_its_pairs_are_the_floor(void **state)
     (void)state;
     struct vit_reproduction r;
     struct vit_claim claim = {.quantity = "qk4.unscaled.speed_delta_pct", .test = ">", .threshold = "0"};
-    plan(&r, "fig7", VIT_BUDGET_NORMAL);
+    figure_plan(&r, "fig7", VIT_BUDGET_NORMAL);
     give(&r, ".baseline.unscaled", "speed_ratio", number(0.99, 0.01));
     give(&r, "_proxy.baseline.unscaled", "top1_pct", number(80, 3));
     give(&r, ".qk_dim-4.unscaled", "speed_ratio", number(1.0125, 0.0025));
@@ -163,14 +140,14 @@ static void test_the_baseline_is_zero_and_its_pairs_are_the_floor(void **state)
     assert_string_equal(near.note, "below the noise floor: equals differ by 2");
     claim.quantity = "qk8.unscaled.speed_delta_pct";
     assert_int_equal(vit_claim_test(&claim, &r.results, VIT_BUDGET_NORMAL).agreement, VIT_AGREES);
-    forget(&r);
+    figure_forget(&r);
 }
 
 static void test_without_training_accuracy_is_empty_with_a_reason(void **state)
 {
     (void)state;
     struct vit_reproduction r;
-    plan(&r, "fig7", VIT_BUDGET_QUICK);
+    figure_plan(&r, "fig7", VIT_BUDGET_QUICK);
     give(&r, ".qk_dim-4.unscaled", "speed_ratio", number(1.5, 0));
     assert_ok(r.def->finish(&r));
     assert_ok(vit_csv_open(&csv, program_path("fig7.csv")));
@@ -180,7 +157,7 @@ static void test_without_training_accuracy_is_empty_with_a_reason(void **state)
     assert_null(cell("qk4", "unscaled", "paper_onnx_delta_pct")); /* Fig. 7 has none */
     vit_csv_close(csv);
     assert_int_equal(access(program_path("fig7.svg"), F_OK), vit_plot_available() ? 0 : -1);
-    forget(&r);
+    figure_forget(&r);
 }
 
 /* Claims name results by text: none names what the study does not make. */
@@ -192,7 +169,7 @@ static void test_claims_are_about_results_that_exist(void **state)
     for (int f = 0; f < N_FIGURES; f++) {
         struct vit_reproduction r;
         int tested = 0;
-        plan(&r, figures[f].figure, VIT_BUDGET_NORMAL);
+        figure_plan(&r, figures[f].figure, VIT_BUDGET_NORMAL);
         for (int i = 0; i < r.n_unit; i++) {
             vit_results_value(&r.results, 1.5, "", "%s/speed_ratio", r.unit[i].key);
             vit_results_value(&r.results, 50, "", "%s/top1_pct", r.unit[i].key);
@@ -207,7 +184,7 @@ static void test_claims_are_about_results_that_exist(void **state)
             tested++;
         }
         assert_true(tested >= 8);
-        forget(&r);
+        figure_forget(&r);
     }
     vit_claims_close(&claims);
 }

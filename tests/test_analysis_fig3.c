@@ -5,30 +5,12 @@
 #include "model/zoo/block_layout.h"
 #include "model/zoo/model.h"
 #include "reports/csv_read.h"
+#include "tests/support/figure.h"
 #include "tests/support/program.h"
 #include "tests/support/test.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-static struct vit_options options = {.threads = 1, .warmup_s = -1, .min_time_s = -1};
-
-static void plan(struct vit_reproduction *r, enum vit_budget budget)
-{
-    *r = (struct vit_reproduction){.options = &options, .budget = budget};
-    for (int i = 0; i < vit_n_reproductions; i++)
-        if (strcmp(vit_reproductions[i]->name, "fig3") == 0)
-            r->def = vit_reproductions[i];
-    assert_non_null(r->def);
-    snprintf(r->folder, sizeof r->folder, "%s", program_folder);
-    assert_ok(r->def->plan(r));
-}
-
-static void forget(struct vit_reproduction *r)
-{
-    vit_results_close(&r->results);
-    free(r->unit);
-}
 
 /* In %; the graph's own operators say it. */
 static double share_of(const struct vit_model_def *model)
@@ -48,7 +30,7 @@ static void test_networks_of_all_shares_exist(void **state)
 {
     (void)state;
     struct vit_reproduction r;
-    plan(&r, VIT_BUDGET_NORMAL);
+    figure_plan(&r, "fig3", VIT_BUDGET_NORMAL);
     assert_int_equal(r.n_unit, 2 * 2 * 7);
     for (int i = 0; i < r.n_unit; i++) {
         const struct vit_unit *unit = &r.unit[i];
@@ -62,16 +44,16 @@ static void test_networks_of_all_shares_exist(void **state)
         assert_ok(vit_config_set(&model.config, model.family->name, variant->change));
         assert_close(share_of(&model), pct, 1e-9); /* whole numbers of layers: no share is rounded */
     }
-    forget(&r);
+    figure_forget(&r);
 }
 
 static void test_quick_has_one_target(void **state)
 {
     (void)state;
     struct vit_reproduction r;
-    plan(&r, VIT_BUDGET_QUICK);
+    figure_plan(&r, "fig3", VIT_BUDGET_QUICK);
     assert_int_equal(r.n_unit, 2 * 7);
-    forget(&r);
+    figure_forget(&r);
 }
 
 /* Accuracies of Swin at 1.25x by share, each with an interval of 1 on both sides; one training failed. */
@@ -97,7 +79,7 @@ static void test_best_share_and_ends_come_from_the_units(void **state)
 {
     (void)state;
     struct vit_reproduction r;
-    plan(&r, VIT_BUDGET_NORMAL);
+    figure_plan(&r, "fig3", VIT_BUDGET_NORMAL);
     give_line(&r);
     assert_ok(r.def->finish(&r));
     const struct vit_result *best = vit_results_find(&r.results, "swin_tiny.1.25x.best_share_pct");
@@ -109,7 +91,7 @@ static void test_best_share_and_ends_come_from_the_units(void **state)
     assert_close(vit_results_real(&r.results, "swin_tiny.1.25x.loss_at_100_points"), 15, 1e-9);
     assert_null(vit_results_find(&r.results, "swin_tiny.1.5x.best_share_pct")); /* none of its units is there */
     assert_string_equal(vit_results_find(&r.results, "swin_tiny.1.25x.p80.top1_pct")->reason, "the loss is no number");
-    forget(&r);
+    figure_forget(&r);
 }
 
 /* Claims name results by text: none names what the study does not make. */
@@ -117,26 +99,14 @@ static void test_claims_are_about_results_that_exist(void **state)
 {
     (void)state;
     struct vit_reproduction r;
-    struct vit_claims claims;
-    int tested = 0;
-    plan(&r, VIT_BUDGET_NORMAL);
+    figure_plan(&r, "fig3", VIT_BUDGET_NORMAL);
     for (int i = 0; i < r.n_unit; i++) {
         vit_results_value(&r.results, 50 + i % 7, "", "%s/top1_pct", r.unit[i].key);
         vit_results_value(&r.results, 10 + i % 7, "", "%s/memory_bound_pct", r.unit[i].key);
     }
     assert_ok(r.def->finish(&r));
-    assert_ok(vit_claims_open(&claims));
-    for (int i = 0; i < claims.n; i++) {
-        if (strcmp(claims.claim[i].figure, "fig3") != 0)
-            continue;
-        const struct vit_finding finding = vit_claim_test(&claims.claim[i], &r.results, VIT_BUDGET_NORMAL);
-        if (finding.agreement == VIT_NOT_TESTABLE)
-            fail_msg("%s: %s", claims.claim[i].quantity, finding.note);
-        tested++;
-    }
-    assert_int_equal(tested, 16);
-    vit_claims_close(&claims);
-    forget(&r);
+    figure_claims_are_testable(&r, 16);
+    figure_forget(&r);
 }
 
 static void test_the_papers_points_stand_beside(void **state)
@@ -146,7 +116,7 @@ static void test_the_papers_points_stand_beside(void **state)
     struct vit_csv *csv;
     struct vit_cell top1, low;
     int source, share, at[2], certainty, papers = 0;
-    plan(&r, VIT_BUDGET_QUICK);
+    figure_plan(&r, "fig3", VIT_BUDGET_QUICK);
     assert_ok(r.def->finish(&r));
     assert_ok(vit_csv_open(&csv, program_path("fig3.csv")));
     assert_ok(vit_csv_find(csv, "source", &source));
@@ -167,7 +137,7 @@ static void test_the_papers_points_stand_beside(void **state)
     }
     assert_int_equal(papers, 28);
     vit_csv_close(csv);
-    forget(&r);
+    figure_forget(&r);
 }
 
 int main(void)

@@ -2,6 +2,7 @@
 /* Named results as files, claims against them, and units of work that are done once, shared out and never mixed. */
 #include "analysis/reproduction.h"
 #include "reports/csv_read.h"
+#include "tests/support/figure.h"
 #include "tests/support/program.h"
 #include "tests/support/test.h"
 
@@ -169,6 +170,7 @@ static void test_claims_shipped_can_be_read(void **state)
 
 /* A figure whose units count how often they are measured; one fails when asked to. */
 static int measured, failing;
+static const char *shared_folder; /* of the first and the third unit */
 
 static int count(struct vit_reproduction *r, const struct vit_unit *unit, struct vit_results *results)
 {
@@ -187,6 +189,7 @@ static int plan(struct vit_reproduction *r)
         struct vit_unit unit = vit_unit_of(r, "unit%d", i);
         unit.options.batch = r->options->batch * i;
         unit.measure = count;
+        unit.folder = i == 1 || i == 3 ? shared_folder : NULL;
         assert_ok(vit_reproduction_add(r, &unit));
     }
     return VIT_OK;
@@ -317,6 +320,26 @@ static void test_shards_share_the_units(void **state)
     forget();
 }
 
+/* What one unit left in a folder another goes on from: two shards must not work there at once. */
+static void test_units_of_one_folder_are_of_one_shard(void **state)
+{
+    (void)state;
+    struct vit_options options = {.batch = 1, .warmup_s = -1, .min_time_s = -1};
+    int status;
+    forget();
+    shared_folder = "network";
+    assert_close(go(&options, 2, 3, &status), -1, 0); /* the third goes with the first */
+    assert_int_equal(measured, 0);
+    assert_close(go(&options, 0, 3, &status), -1, 0); /* first, third and fourth */
+    assert_int_equal(measured, 3);
+    assert_int_equal(access(program_path("out/units/network"), F_OK), 0);
+    assert_int_equal(access(program_path("out/units/unit1"), F_OK), -1);
+    assert_close(go(&options, 1, 3, &status), 10, 0);
+    assert_int_equal(measured, 4);
+    shared_folder = NULL;
+    forget();
+}
+
 static struct program_run run;
 
 static void test_reproduce_table1_agrees_in_every_cell(void **state)
@@ -399,23 +422,12 @@ static void test_verdicts_of_earlier_calls_are_kept(void **state)
     vit_csv_close(csv);
 }
 
-static const struct vit_reproduction_def *find_reproduction(const char *name)
-{
-    for (int i = 0; i < vit_n_reproductions; i++)
-        if (strcmp(vit_reproductions[i]->name, name) == 0)
-            return vit_reproductions[i];
-    fail_msg("no %s", name);
-    return NULL;
-}
-
 /* Two models' units as if they had been measured: the table has their ratio beside the paper's numbers. */
 static void test_table2_sets_measured_speeds_beside_the_papers(void **state)
 {
     (void)state;
-    struct vit_options options = {.threads = 1, .warmup_s = -1, .min_time_s = -1};
-    struct vit_reproduction r = {.def = find_reproduction("table2"), .options = &options};
-    snprintf(r.folder, sizeof r.folder, "%s", program_folder);
-    assert_ok(r.def->plan(&r));
+    struct vit_reproduction r;
+    figure_plan(&r, "table2", VIT_BUDGET_QUICK);
     vit_results_value(&r.results, 300, "", "speed.efficientvit_m0.quick/images_per_s");
     vit_results_value(&r.results, 100, "", "speed.efficientvit_m4.quick/images_per_s");
     assert_ok(r.def->finish(&r));
@@ -432,8 +444,7 @@ static void test_table2_sets_measured_speeds_beside_the_papers(void **state)
     assert_ok(vit_csv_real(csv, 1, column, &cell));
     assert_close(cell.r, 108.6, 1e-12);
     vit_csv_close(csv);
-    vit_results_close(&r.results);
-    free(r.unit);
+    figure_forget(&r);
 }
 
 /* A unit as if it had been measured: shares left of value and FFNs fall from block to block, those of query and key do
@@ -441,12 +452,8 @@ static void test_table2_sets_measured_speeds_beside_the_papers(void **state)
 static void test_fig5_tells_what_blocks_keep(void **state)
 {
     (void)state;
-    static struct vit_options options;
-    options = (struct vit_options){.threads = 1, .warmup_s = -1, .min_time_s = -1};
-    struct vit_reproduction r = {.def = find_reproduction("fig5"), .options = &options};
-    snprintf(r.folder, sizeof r.folder, "%s", program_folder);
-    r.root = program_folder;
-    assert_ok(r.def->plan(&r));
+    struct vit_reproduction r;
+    figure_plan(&r, "fig5", VIT_BUDGET_QUICK);
     assert_int_equal(r.n_unit, 2);
     static const char *const kinds[] = {"qk", "v", "ffn", "untrained.qk", "untrained.v", "untrained.ffn"};
     for (int k = 0; k < 6; k++)
@@ -477,8 +484,7 @@ static void test_fig5_tells_what_blocks_keep(void **state)
     assert_ok(vit_csv_open(&csv, program_path("accuracy.csv")));
     assert_int_equal(vit_csv_rows(csv), 3); /* fine-tuned, and the paper's two: nothing stands for what is not known */
     vit_csv_close(csv);
-    vit_results_close(&r.results);
-    free(r.unit);
+    figure_forget(&r);
 }
 
 static void test_reproduce_refuses_what_it_cannot_do(void **state)
@@ -516,6 +522,7 @@ int main(void)
         cmocka_unit_test(test_units_of_other_settings_are_refused),
         cmocka_unit_test(test_a_unit_finds_the_part_that_it_kept),
         cmocka_unit_test(test_shards_share_the_units),
+        cmocka_unit_test(test_units_of_one_folder_are_of_one_shard),
         cmocka_unit_test(test_reproduce_table1_agrees_in_every_cell),
         cmocka_unit_test(test_verdicts_of_earlier_calls_are_kept),
         cmocka_unit_test(test_table2_sets_measured_speeds_beside_the_papers),

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* figure.h - a figure or table of the paper planned, for tests that stand in for its measuring. */
+#pragma once
+
+#include "analysis/reproduction.h"
+
+/* Plans it; finish would write into the program's folder (program.h). Options are those of the command. */
+void figure_plan(struct vit_reproduction *r, const char *name, enum vit_budget budget);
+
+/* Fails for a claim of the figure that no result of r decides, and where it has not as many as told. */
+void figure_claims_are_testable(const struct vit_reproduction *r, int claims);
+
+void figure_forget(struct vit_reproduction *r);
