@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* reproduce_fig2.c - Fig. 2: run time by class of operators for Swin-T, DeiT-T and EfficientViT, on every variant of
- * the graph that evaluates (graphs.def): the difference between variants is what folding and fusing remove. Beside them,
- * as in the text of section 2.1, Swin-T and DeiT-T with a fifth of attention among their layers, brought to 1.25 times
- * the speed. */
+ * the graph that evaluates (graphs.def): the difference between variants is what folding and fusing remove. Beside
+ * them, as in the text of section 2.1, Swin-T and DeiT-T with a fifth of attention among their layers, brought to 1.25
+ * times the speed. */
 #include "analysis/class_shares.h"
 #include "analysis/reproduction.h"
 #include "analysis/run_info.h"

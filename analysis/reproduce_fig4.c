@@ -320,8 +320,8 @@ const struct vit_reproduction_def vit_reproduction_fig4 = {
         "  Trains Swin-T and DeiT-T, narrow and on Fashion-MNIST (--data: other images), with heads that see all\n"
         "  channels and with heads that see a slice each, and compares their attention maps and outputs by block:\n"
         "  mean of each head's largest cosine with another. The paper does not tell which of the two it compares.\n"
-        "  quick: 10000 images, 2 epochs; normal: all, 5 epochs; full: 30 epochs. From normal on, fig5 prunes the same\n"
-        "  networks: they learn once.\n",
+        "  quick: 10000 images, 2 epochs; normal: all, 5 epochs; full: 30 epochs. From normal on, fig5\n"
+        "  prunes the same networks: they learn once.\n",
     .plan = plan,
     .finish = finish,
 };

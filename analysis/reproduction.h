@@ -5,8 +5,9 @@
  * the same command goes on after a kill, and several can share the units. When all are there, it derives the figure's
  * own results, writes its CSVs and draws; then the rows of reports/paper/claims.csv are tested against the results.
  *
- * Files: OUT/units/KEY.csv, OUT/units/FOLDER/ (what a unit keeps beside: KEY/, or a folder that units share), OUT/FIGURE/ (results.csv, verdict.csv, CSVs,
- * figures), OUT/verdict.csv (of all figures there). Units of one key are the same work and are shared between figures.
+ * Files: OUT/units/KEY.csv, OUT/units/FOLDER/ (what a unit keeps beside: KEY/, or a folder that units share),
+ * OUT/FIGURE/ (results.csv, verdict.csv, CSVs, figures), OUT/verdict.csv (of all figures there). Units of one key are
+ * the same work and are shared between figures.
  */
 #pragma once
 

@@ -35,8 +35,8 @@ struct vit_variant {
 /* A unit's measure. Results: params, params_folded, macs, flops, compulsory_bytes (one image, eager graph), live_bytes,
  * base_macs, mhsa_share_pct;
  * images_per_s, base_images_per_s and speed_ratio (folded graph, in pairs with the base, batch VIT_VARIANT_BATCH, one
- * thread); memory_bound_pct (eager graph, one thread); bytes of caches that options.traffic asks for; width_factor, whose source is
- * the network as settings on top of the base, blocks_added, networks_tried, held_ratio; top1_pct. A network that cannot
- * exist has an absent params whose reason says why, and nothing else. */
+ * thread); memory_bound_pct (eager graph, one thread); bytes of caches that options.traffic asks for; width_factor,
+ * whose source is the network as settings on top of the base, blocks_added, networks_tried, held_ratio; top1_pct. A
+ * network that cannot exist has an absent params whose reason says why, and nothing else. */
 int vit_variant_measure(struct vit_reproduction *reproduction, const struct vit_unit *unit,
                         struct vit_results *results);

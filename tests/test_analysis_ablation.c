@@ -6,7 +6,7 @@
 #include "model/zoo/model.h"
 #include "reports/csv_read.h"
 #include "reports/gnuplot.h"
-#include "tests/support/figure.h"
+#include "tests/support/planned_figure.h"
 #include "tests/support/program.h"
 #include "tests/support/test.h"
 

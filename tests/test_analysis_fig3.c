@@ -5,7 +5,7 @@
 #include "model/zoo/block_layout.h"
 #include "model/zoo/model.h"
 #include "reports/csv_read.h"
-#include "tests/support/figure.h"
+#include "tests/support/planned_figure.h"
 #include "tests/support/program.h"
 #include "tests/support/test.h"
 

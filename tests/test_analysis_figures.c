@@ -2,7 +2,7 @@
 /* Where all units of a figure have results, each claim about it is decided; what figures share learns one lesson. */
 #include "analysis/paper_class.h"
 #include "analysis/training_settings.h"
-#include "tests/support/figure.h"
+#include "tests/support/planned_figure.h"
 #include "tests/support/program.h"
 #include "tests/support/test.h"
 

@@ -2,7 +2,7 @@
 /* Named results as files, claims against them, and units of work that are done once, shared out and never mixed. */
 #include "analysis/reproduction.h"
 #include "reports/csv_read.h"
-#include "tests/support/figure.h"
+#include "tests/support/planned_figure.h"
 #include "tests/support/program.h"
 #include "tests/support/test.h"
 

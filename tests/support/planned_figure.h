@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* figure.h - a figure or table of the paper planned, for tests that stand in for its measuring. */
+/* planned_figure.h - a figure or table of the paper planned, for tests that stand in for its measuring. */
 #pragma once
 
 #include "analysis/reproduction.h"

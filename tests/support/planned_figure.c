@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "tests/support/figure.h"
+#include "tests/support/planned_figure.h"
 
 #include "tests/support/program.h"
 #include "tests/support/test.h"
