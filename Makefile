@@ -83,7 +83,7 @@ LIB_SOURCES    := $(filter-out analysis/main.c model/train/distributed_mpi.c, \
 KERNEL_SOURCES := $(sort $(wildcard model/kernels/*.c))
 LIB_OBJECTS    := $(LIB_SOURCES:%.c=$(BUILD)/%.o) \
                   $(foreach isa,$(ISAS),$(KERNEL_SOURCES:%.c=$(BUILD)/%.$(isa).o))
-SUPPORT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/support/fake_pmu.c,$(wildcard tests/support/*.c)))
+SUPPORT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/support/fake_%.c,$(wildcard tests/support/*.c)))
 TESTS          := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/test_*.c)))
 # Slow tests are called tests/test_*_long.c: the short tier leaves them out.
 SHORT_TESTS    := $(filter-out %_long,$(TESTS))
@@ -163,10 +163,11 @@ $(BUILD)/tests/test_analysis_cli $(BUILD)/tests/test_analysis_selftest_long $(BU
     $(BUILD)/tests/test_analysis_profile $(BUILD)/tests/test_analysis_redundancy $(BUILD)/tests/test_analysis_importance $(BUILD)/tests/test_analysis_callgrind_long $(BUILD)/tests/test_analysis_train \
     $(BUILD)/tests/test_analysis_train_long $(BUILD)/tests/test_analysis_sweep: | $(BINARY)
 
-# Preloaded by these (tests/support/fake_pmu.c); it must load into programs without sanitizers too.
+# Loaded by these (tests/support/fake_*.c); they must load into programs without sanitizers too.
+$(BUILD)/tests/test_model_blas: | $(BUILD)/tests/fake_blas.so
 $(BUILD)/tests/test_probes_fake_pmu $(BUILD)/tests/test_analysis_doctor: | $(BINARY) $(BUILD)/tests/fake_pmu.so
-$(BUILD)/tests/support/fake_pmu.o: EXTRA = -fno-sanitize=all
-$(BUILD)/tests/fake_pmu.so: $(BUILD)/tests/support/fake_pmu.o
+$(BUILD)/tests/support/fake_%.o: EXTRA = -fno-sanitize=all
+$(BUILD)/tests/fake_%.so: $(BUILD)/tests/support/fake_%.o
 	$(if $(Q),@echo "  LD    $@")
 	$(Q)$(CC) -shared $< -ldl -o $@
 

@@ -146,7 +146,10 @@ static void check_blas(struct vit_doctor *doctor)
     struct vit_doctor_finding *f = vit_doctor_add(doctor, "machine", "OpenBLAS", VIT_HEALTH_WORKS);
     bool there = strcmp(vit_blas_kernel(), "not installed") != 0;
     if (vit_blas_open() == VIT_OK) {
-        vit_doctor_say(f, "%s, kernel %s: its products are right", vit_blas_version(), vit_blas_kernel());
+        const char *own = vit_blas_given_up();
+        vit_doctor_say(f, "%s, kernel %s%s%s%s: its products are right", vit_blas_version(), vit_blas_kernel(),
+                       own ? " (its own choice was " : "", own ? own : "",
+                       own ? ": it does not know this processor)" : "");
         return;
     }
     f->health = there ? VIT_HEALTH_BROKEN : VIT_HEALTH_ABSENT;

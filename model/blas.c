@@ -2,12 +2,14 @@
 #include "model/blas.h"
 
 #include "model/base/status.h"
+#include "model/kernel_set.h"
 
 #include <cblas.h>
 #include <dlfcn.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #ifdef VIT_REAL_DOUBLE
@@ -27,9 +29,9 @@ static struct {
     __typeof__(openblas_set_num_threads) *set_num_threads;
 } openblas;
 
-static char trouble[256];
+static char trouble[256], given_up[32];
 
-static void load(void)
+static void *open_functions(void)
 {
     static const char *const function[] = {NAME(GEMM), "openblas_get_config", "openblas_get_corename",
                                            "openblas_set_num_threads"};
@@ -46,6 +48,34 @@ static void load(void)
         memcpy(&openblas, address, sizeof openblas);
     else
         snprintf(trouble, sizeof trouble, "%s", dlerror());
+    return all ? library : NULL;
+}
+
+/* What OpenBLAS takes where it does not know the processor, and what runs there. NULL: all is well. */
+static const char *better_kernel(const char *kernel)
+{
+    static const char *const known[][2] = {{"v4", "SkylakeX"}, {"v3", "Haswell"}};
+    if (strcmp(kernel, "Prescott") != 0 || getenv("OPENBLAS_CORETYPE"))
+        return NULL;
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (strcmp(vit_kernel_sets()[0]->isa, known[i][0]) == 0)
+            return known[i][1];
+    return NULL;
+}
+
+/* The kernel is chosen while the library is loaded, by the variable or by the processor. The variable is not left to
+ * programs that this one starts: an emulated processor may not have what this one has. */
+static void load(void)
+{
+    void *library = open_functions();
+    const char *better = library ? better_kernel(openblas.get_corename()) : NULL;
+    if (!better)
+        return;
+    snprintf(given_up, sizeof given_up, "%s", openblas.get_corename());
+    dlclose(library);
+    setenv("OPENBLAS_CORETYPE", better, 1);
+    (void)open_functions();
+    unsetenv("OPENBLAS_CORETYPE");
 }
 
 static bool is_loaded(void)
@@ -63,6 +93,11 @@ const char *vit_blas_version(void)
 const char *vit_blas_kernel(void)
 {
     return is_loaded() ? openblas.get_corename() : "not installed";
+}
+
+const char *vit_blas_given_up(void)
+{
+    return is_loaded() && *given_up ? given_up : NULL;
 }
 
 void vit_gemm(const struct vit_gemm *g)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* OpenBLAS is loaded when first asked for: it computes after that, and where it is missing one message says so. */
+/* OpenBLAS is loaded when first asked for: it computes after that, where it is missing one message says so, and where
+ * it is older than the processor it gets a kernel that the processor runs. */
 #include "model/blas.h"
+#include "model/kernel_set.h"
 #include "tests/support/test.h"
 
 #include <stdio.h>
@@ -41,6 +43,26 @@ static void test_blas_multiplies_once_opened(void **state)
     }
 }
 
+/* Exit code of this program, started anew where libraries of the folder come first. */
+static int run_in(const char *folder, const char *what, const char *kernel)
+{
+    int result;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        setenv("LD_LIBRARY_PATH", folder, 1);
+        if (kernel)
+            setenv("OPENBLAS_CORETYPE", kernel, 1);
+        else
+            unsetenv("OPENBLAS_CORETYPE");
+        execl(program, program, what, (char *)NULL);
+        _exit(127);
+    }
+    assert_int_equal(waitpid(child, &result, 0), child);
+    assert_true(WIFEXITED(result));
+    return WEXITSTATUS(result);
+}
+
 /* In a process that finds files of OpenBLAS's names that are no libraries. */
 static int run_without_library(void)
 {
@@ -63,30 +85,57 @@ static void test_blas_without_its_library_names_the_package(void **state)
         fputs("no library", file);
         fclose(file);
     }
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        setenv("LD_LIBRARY_PATH", folder, 1);
-        execl(program, program, "without-library", (char *)NULL);
-        _exit(127);
-    }
-    int result;
-    assert_int_equal(waitpid(child, &result, 0), child);
+    const int result = run_in(folder, "without-library", NULL);
     for (int i = 0; i < 2; i++)
         unlink(path[i]);
     rmdir(folder);
-    assert_true(WIFEXITED(result));
-    assert_int_equal(WEXITSTATUS(result), 0);
+    assert_int_equal(result, 0);
+}
+
+/* In a process whose OpenBLAS takes the kernel of its oldest processor, unless it is told which. */
+static int run_with_old_library(bool told)
+{
+    const char *isa = vit_kernel_sets()[0]->isa, *wanted = told                     ? "Nehalem"
+                                                           : strcmp(isa, "v4") == 0 ? "SkylakeX"
+                                                           : strcmp(isa, "v3") == 0 ? "Haswell"
+                                                                                    : "Prescott";
+    if (vit_blas_open() != VIT_OK || strcmp(vit_blas_kernel(), wanted) != 0)
+        return 1;
+    const bool changed = !told && strcmp(wanted, "Prescott") != 0;
+    if (changed != (vit_blas_given_up() != NULL) || (changed && strcmp(vit_blas_given_up(), "Prescott") != 0))
+        return 2;
+    return told == (getenv("OPENBLAS_CORETYPE") != NULL) ? 0 : 3;
+}
+
+static void test_blas_that_does_not_know_the_processor_gets_a_kernel_of_it(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/blas_XXXXXX", link[64], *library, *end = strrchr(program, '/');
+    assert_non_null(end);
+    assert_true(asprintf(&library, "%.*s/fake_blas.so", (int)(end - program), program) > 0);
+    char *whole = realpath(library, NULL);
+    assert_non_null(whole);
+    assert_non_null(mkdtemp(folder));
+    snprintf(link, sizeof link, "%s/libopenblas.so.0", folder);
+    assert_int_equal(symlink(whole, link), 0);
+    for (int told = 0; told < 2; told++)
+        assert_int_equal(run_in(folder, told ? "told" : "old-library", told ? "Nehalem" : NULL), 0);
+    unlink(link);
+    rmdir(folder);
+    free(whole);
+    free(library);
 }
 
 int main(int argc, char **argv)
 {
     program = argv[0];
     if (argc > 1)
-        return run_without_library();
+        return strcmp(argv[1], "without-library") == 0 ? run_without_library()
+                                                       : run_with_old_library(strcmp(argv[1], "told") == 0);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_blas_multiplies_once_opened),
         cmocka_unit_test(test_blas_without_its_library_names_the_package),
+        cmocka_unit_test(test_blas_that_does_not_know_the_processor_gets_a_kernel_of_it),
     };
     return cmocka_run_group_tests_name("model_blas", tests, NULL, NULL);
 }
