@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <signal.h>
+#include <unistd.h>
 
 static volatile sig_atomic_t stopping; /* the signal that asked for it; 0: none */
 
@@ -184,6 +185,29 @@ static int run_steps(struct vit_training *t, const char **reason)
     return status;
 }
 
+/* What the whole run made, in files of their own. */
+static int save_finished(struct vit_training *t)
+{
+    int status = vit_training_save_weights(t, "final", false);
+    if (status == VIT_OK && t->settings.trainer.ema > 0)
+        status = vit_training_save_weights(t, "final_ema", true);
+    return status == VIT_OK ? vit_training_write_run(t, "finished") : status;
+}
+
+/* A run may be killed between its last checkpoint and these files. */
+static bool is_saved(const struct vit_training *t)
+{
+    static const char *const name[] = {"final", "final_ema"};
+    const int n = t->settings.trainer.ema > 0 ? 2 : 1;
+    bool there = true;
+    for (int i = 0; i < n; i++) {
+        char path[4096];
+        snprintf(path, sizeof path, "%s/%s.safetensors", t->folder, name[i]);
+        there = there && access(path, F_OK) == 0;
+    }
+    return there;
+}
+
 static int train(struct vit_training *t)
 {
     const char *reason = NULL;
@@ -197,12 +221,8 @@ static int train(struct vit_training *t)
                           t->folder);
     watch_signals(t, false);
     vit_progress_close(&t->progress);
-    if (status == VIT_OK && !reason)
-        status = vit_training_save_weights(t, "final", false);
-    if (status == VIT_OK && !reason && t->settings.trainer.ema > 0)
-        status = vit_training_save_weights(t, "final_ema", true);
     if (status == VIT_OK)
-        status = vit_training_write_run(t, reason ? reason : "finished");
+        status = reason ? vit_training_write_run(t, reason) : save_finished(t);
     if (status == VIT_OK && stopped)
         return vit_fail(VIT_ESTOPPED,
                         "%s after step %" PRId64 " of %" PRId64 "; the same command goes on from %s/last.safetensors",
@@ -215,8 +235,9 @@ static int train(struct vit_training *t)
 static int run(struct vit_training *t)
 {
     if (t->epoch >= vit_schedule_epochs(&t->settings.schedule)) {
+        int status = is_saved(t) ? VIT_OK : save_finished(t);
         vit_training_tell_end(t, "finished before");
-        return VIT_OK;
+        return status;
     }
     vit_training_tell_begin(t);
     int status = vit_training_log_open(t);

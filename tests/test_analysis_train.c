@@ -100,6 +100,19 @@ static void test_train_goes_on_after_being_killed(void **state)
     assert_same_run("whole", "killed");
 }
 
+/* Killed after the checkpoint of its last step, before the weights. */
+static void test_train_writes_weights_that_a_kill_left_out(void **state)
+{
+    (void)state;
+    char command[512];
+    EXPECT(0, "", EFFICIENTVIT "--out %s/late", program_folder);
+    snprintf(command, sizeof command, "cd '%s' && cp -r late left && rm left/final*.safetensors", program_folder);
+    assert_int_equal(system(command), 0);
+    EXPECT(0, "", EFFICIENTVIT "--out %s/left", program_folder);
+    assert_same_file("late/final.safetensors", "left/final.safetensors");
+    assert_same_file("late/final_ema.safetensors", "left/final_ema.safetensors");
+}
+
 /* What a run that was killed has written after its checkpoint, and half a row, is dropped. */
 static void test_train_drops_rows_that_its_checkpoint_does_not_know(void **state)
 {
@@ -309,6 +322,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_train_is_the_same_with_any_number_of_threads_and_workers),
         cmocka_unit_test(test_train_goes_on_after_being_killed),
+        cmocka_unit_test(test_train_writes_weights_that_a_kill_left_out),
         cmocka_unit_test(test_train_drops_rows_that_its_checkpoint_does_not_know),
         cmocka_unit_test(test_train_refuses_the_folder_of_another_run),
         cmocka_unit_test(test_train_tells_what_it_cannot_learn_from),
