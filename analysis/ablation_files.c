@@ -240,10 +240,7 @@ static int write(const struct vit_ablation *a, struct vit_reproduction *r)
     status = vit_reproduction_csv(r, &sink, r->def->name, &schema);
     if (status == VIT_OK) {
         status = put_all(a, r, &sink, csv);
-        if (status == VIT_OK)
-            status = vit_sink_close(&sink);
-        else
-            vit_sink_abort(&sink);
+        status = vit_sink_finish(&sink, status);
     }
     vit_csv_close(csv);
     return status;

@@ -244,14 +244,6 @@ static int put_correlation(const struct vit_channel_importance *r, struct vit_si
     return status;
 }
 
-static int finish(struct vit_sink *sink, int status)
-{
-    if (status == VIT_OK)
-        return vit_sink_close(sink);
-    vit_sink_abort(sink);
-    return status;
-}
-
 int vit_channel_importance_write(const struct vit_channel_importance *result)
 {
     static const struct {
@@ -270,7 +262,7 @@ int vit_channel_importance_write(const struct vit_channel_importance *result)
         snprintf(path, sizeof path, "%s/%s.csv", result->folder, files[i].schema->name);
         status = vit_sink_open_csv(&sink, files[i].schema, path);
         if (status == VIT_OK)
-            status = finish(&sink, files[i].put(result, &sink, kept));
+            status = vit_sink_finish(&sink, files[i].put(result, &sink, kept));
     }
     free(kept);
     return status;

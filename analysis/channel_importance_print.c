@@ -8,14 +8,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-static int finish(struct vit_sink *sink, int status)
-{
-    if (status == VIT_OK)
-        return vit_sink_close(sink);
-    vit_sink_abort(sink);
-    return status;
-}
-
 static int print_correlation(const struct vit_channel_importance *r, const struct vit_options *options)
 {
     static const struct vit_column columns[] = {{"kind", VIT_TEXT, "", ""},         {"masked", VIT_INT, "", ""},
@@ -41,7 +33,7 @@ static int print_correlation(const struct vit_channel_importance *r, const struc
         if (status == VIT_OK && found.n > 1)
             status = vit_sink_write(&sink, row);
     }
-    return finish(&sink, status);
+    return vit_sink_finish(&sink, status);
 }
 
 int vit_channel_importance_print(const struct vit_channel_importance *result, const struct vit_options *options)
@@ -58,7 +50,7 @@ int vit_channel_importance_print(const struct vit_channel_importance *result, co
     if (status == VIT_OK)
         status = vit_output_open(&sink, options, &vit_channel_block_schema, NULL);
     if (status == VIT_OK)
-        status = finish(&sink, vit_channel_importance_put_blocks(result, &sink, kept));
+        status = vit_sink_finish(&sink, vit_channel_importance_put_blocks(result, &sink, kept));
     free(kept);
     if (status != VIT_OK || !table)
         return status;

@@ -217,10 +217,7 @@ int vit_class_map_write(const char *folder)
                                  vit_int(vit_paper_class[at].memory_bound)};
         status = vit_sink_write(&sink, row);
     }
-    if (status == VIT_OK)
-        return vit_sink_close(&sink);
-    vit_sink_abort(&sink);
-    return status;
+    return vit_sink_finish(&sink, status);
 }
 
 int vit_class_shares_draw(const char *folder, const char *subtitle, int bars)

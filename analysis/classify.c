@@ -116,10 +116,7 @@ static int classify(struct vit_instance *instance, const struct vit_options *opt
         status = vit_output_open(&sink, options, &schema, NULL);
         if (status == VIT_OK) {
             status = write_top(&sink, instance->graph.logits, &labels, options);
-            if (status == VIT_OK)
-                status = vit_sink_close(&sink);
-            else
-                vit_sink_abort(&sink);
+            status = vit_sink_finish(&sink, status);
         }
     }
     close_labels(&labels, classes);

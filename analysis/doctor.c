@@ -145,10 +145,7 @@ int vit_doctor_list_counters(const struct vit_options *options)
         return status;
     for (int i = 0; i < survey->n && status == VIT_OK; i++)
         status = write_counter(&sink, &survey->finding[i]);
-    if (status == VIT_OK)
-        return vit_sink_close(&sink);
-    vit_sink_abort(&sink);
-    return status;
+    return vit_sink_finish(&sink, status);
 }
 
 const struct vit_command vit_command_doctor = {

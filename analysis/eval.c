@@ -162,15 +162,6 @@ static int put_confusion(const struct report *r, struct vit_sink *sink)
     return status;
 }
 
-/* Closes or aborts. */
-static int finish(struct vit_sink *sink, int status)
-{
-    if (status == VIT_OK)
-        return vit_sink_close(sink);
-    vit_sink_abort(sink);
-    return status;
-}
-
 static int write_file(const struct report *r, const char *name, const struct vit_schema *of,
                       int (*put)(const struct report *, struct vit_sink *))
 {
@@ -178,7 +169,7 @@ static int write_file(const struct report *r, const char *name, const struct vit
     struct vit_sink sink;
     snprintf(path, sizeof path, "%s/%s.csv", r->options->out, name);
     int status = vit_sink_open_csv(&sink, of, path);
-    return status == VIT_OK ? finish(&sink, put(r, &sink)) : status;
+    return status == VIT_OK ? vit_sink_finish(&sink, put(r, &sink)) : status;
 }
 
 static int draw(const struct report *r)
@@ -268,7 +259,7 @@ static int print(const struct report *r)
     if (table && e->broken)
         printf("%" PRId64 " images cannot be read; the first: %s\n", e->broken, vit_loader_broken(r->loader, 0));
     int status = vit_output_open(&sink, r->options, table ? &class_schema : &schema, NULL);
-    return status == VIT_OK ? finish(&sink, table ? put_class_rows(r, &sink) : put_rows(r, &sink)) : status;
+    return status == VIT_OK ? vit_sink_finish(&sink, table ? put_class_rows(r, &sink) : put_rows(r, &sink)) : status;
 }
 
 static int evaluate(struct report *r)

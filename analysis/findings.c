@@ -54,10 +54,7 @@ static int put_all(struct vit_sink *sink, const struct vit_finding *finding, int
     int status = VIT_OK;
     for (int i = 0; i < n && status == VIT_OK; i++)
         status = put(sink, &finding[i]);
-    if (status == VIT_OK)
-        return vit_sink_close(sink);
-    vit_sink_abort(sink);
-    return status;
+    return vit_sink_finish(sink, status);
 }
 
 int vit_findings_open(struct vit_sink *sink, const char *path)
@@ -121,10 +118,7 @@ static int print_table(const struct vit_finding *finding, int n, const struct vi
                                        vit_text(vit_agreement_name(f->agreement)), vit_text(note)};
         status = vit_sink_write(&sink, row);
     }
-    if (status == VIT_OK)
-        return vit_sink_close(&sink);
-    vit_sink_abort(&sink);
-    return status;
+    return vit_sink_finish(&sink, status);
 }
 
 int vit_findings_print(const struct vit_finding *finding, int n, const struct vit_options *options)

@@ -295,14 +295,6 @@ static int put_all(const struct table *t)
     return status;
 }
 
-static int finish(struct vit_sink *sink, int status)
-{
-    if (status == VIT_OK)
-        return vit_sink_close(sink);
-    vit_sink_abort(sink);
-    return status;
-}
-
 /* path NULL: on stdout, as options say. */
 static int write_model(const struct vit_join *join, const char *path, const struct vit_options *options)
 {
@@ -318,7 +310,7 @@ static int write_model(const struct vit_join *join, const char *path, const stru
         status = path ? vit_sink_open_csv(&sink, &schema.schema, path)
                       : vit_output_open(&sink, options, &schema.schema, NULL);
     if (status == VIT_OK)
-        status = finish(&sink, put_all(&(struct table){join, &sink, total(join)}));
+        status = vit_sink_finish(&sink, put_all(&(struct table){join, &sink, total(join)}));
     vit_schema_close(&schema);
     return status;
 }
@@ -356,7 +348,7 @@ static int put_correlations(const struct vit_join *join, struct vit_sink *sink)
             vit_real_cell(a.spearman), vit_defined(a.bounds.low), vit_defined(a.bounds.high)};
         status = vit_sink_write(sink, row);
     }
-    return finish(sink, status);
+    return vit_sink_finish(sink, status);
 }
 
 int vit_join_write(const struct vit_join *join)
@@ -406,7 +398,7 @@ static int print_layers(const struct vit_join *join, const struct vit_options *o
         if (status == VIT_OK)
             status = vit_sink_write(&sink, row);
     }
-    return finish(&sink, status);
+    return vit_sink_finish(&sink, status);
 }
 
 /* What the interval allows to say. */

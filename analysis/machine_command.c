@@ -66,10 +66,7 @@ static int print_ceilings(const struct vit_survey *survey, const struct vit_opti
     if (status != VIT_OK)
         return status;
     status = vit_survey_emit_ceilings(survey, &sink);
-    if (status == VIT_OK)
-        return vit_sink_close(&sink);
-    vit_sink_abort(&sink);
-    return status;
+    return vit_sink_finish(&sink, status);
 }
 
 static int write_run(const struct vit_survey *survey, const struct vit_options *options,

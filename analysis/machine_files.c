@@ -163,10 +163,7 @@ static int write_csv(const struct vit_survey *survey, const char *folder, const 
     if (status != VIT_OK)
         return status;
     status = emit(survey, &sink);
-    if (status == VIT_OK)
-        return vit_sink_close(&sink);
-    vit_sink_abort(&sink);
-    return status;
+    return vit_sink_finish(&sink, status);
 }
 
 int vit_survey_write(const struct vit_survey *survey, const char *folder)

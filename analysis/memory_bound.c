@@ -72,10 +72,7 @@ static int put_shares(const struct study *study, struct vit_sink *sink)
         if (status == VIT_OK)
             status = vit_class_shares_emit(sink, s->model, "here", &s->here);
     }
-    if (status == VIT_OK)
-        return vit_sink_close(sink);
-    vit_sink_abort(sink);
-    return status;
+    return vit_sink_finish(sink, status);
 }
 
 static int write_shares(const struct study *study)
@@ -112,11 +109,8 @@ static int print_classes(const struct study *study, const struct shares *s)
                                  vit_real_cell(s->here.share_pct[i].median), vit_real_cell(s->here.time_ns[i]),
                                  vit_int(s->here.operators[i])};
         status = vit_sink_write(&sink, row);
-        if (status != VIT_OK)
-            vit_sink_abort(&sink);
     }
-    if (status == VIT_OK)
-        status = vit_sink_close(&sink);
+    status = vit_sink_finish(&sink, status);
     printf("\n");
     return status;
 }
@@ -141,10 +135,8 @@ static int print_summary(const struct study *study)
                                  vit_real_cell(here), s->has_paper ? vit_real_cell(here - paper) : vit_absent(),
                                  vit_real_cell(s->images_per_s)};
         status = vit_sink_write(&sink, row);
-        if (status != VIT_OK)
-            vit_sink_abort(&sink);
     }
-    return status == VIT_OK ? vit_sink_close(&sink) : status;
+    return vit_sink_finish(&sink, status);
 }
 
 static int print(const struct study *study)

@@ -161,11 +161,7 @@ static int run(const struct vit_options *options)
         if (status == VIT_OK && vit_shard_has(options->shard, models++))
             status = write_row(&sink, &vit_models[i], options);
     }
-    if (status != VIT_OK) {
-        vit_sink_abort(&sink);
-        return status;
-    }
-    return vit_sink_close(&sink);
+    return vit_sink_finish(&sink, status);
 }
 
 const struct vit_command vit_command_models = {

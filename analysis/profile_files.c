@@ -82,10 +82,7 @@ static int open_table(struct table *t, const char *folder, const char *name, int
 
 static int close_table(struct table *t, int status)
 {
-    if (status == VIT_OK)
-        status = vit_sink_close(&t->sink);
-    else
-        vit_sink_abort(&t->sink);
+    status = vit_sink_finish(&t->sink, status);
     vit_schema_close(&t->schema);
     return status;
 }

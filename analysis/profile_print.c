@@ -79,10 +79,8 @@ static int print_listing(const struct vit_profile *p, const struct vit_options *
     int status = vit_output_open(&sink, options, &schema, "share_pct");
     for (int i = 0; i < list.n && status == VIT_OK; i++) {
         status = print_row(p, &sink, &list.group[i], list.operators);
-        if (status != VIT_OK)
-            vit_sink_abort(&sink);
     }
-    return status == VIT_OK ? vit_sink_close(&sink) : status;
+    return vit_sink_finish(&sink, status);
 }
 
 /* The costliest operators, one by one. */

@@ -112,10 +112,7 @@ int vit_traffic_write_sources(const struct vit_session *session, const char *pat
         };
         status = vit_sink_write(&sink, row);
     }
-    if (status == VIT_OK)
-        return vit_sink_close(&sink);
-    vit_sink_abort(&sink);
-    return status;
+    return vit_sink_finish(&sink, status);
 }
 
 /* What the table of classes shows of each source: a column of the probes, or the sum of two of the same source; with
@@ -295,10 +292,7 @@ int vit_traffic_write_classes(const struct vit_profile *p, const char *path)
         return status;
     for (int i = 0; i < n && status == VIT_OK; i++)
         status = put_class(p, &l, &sink, &group[i]);
-    if (status == VIT_OK)
-        return vit_sink_close(&sink);
-    vit_sink_abort(&sink);
-    return status;
+    return vit_sink_finish(&sink, status);
 }
 
 int vit_traffic_print(const struct vit_profile *p, const struct vit_options *options)
@@ -317,11 +311,8 @@ int vit_traffic_print(const struct vit_profile *p, const struct vit_options *opt
     int status = vit_output_open(&sink, options, &schema, NULL);
     for (int i = 0; i < n && status == VIT_OK; i++) {
         status = put_row(p, &l, &sink, &group[i]);
-        if (status != VIT_OK)
-            vit_sink_abort(&sink);
     }
-    if (status == VIT_OK)
-        status = vit_sink_close(&sink);
+    status = vit_sink_finish(&sink, status);
     printf("\n");
     return status;
 }

@@ -162,10 +162,7 @@ static int write_csv(const struct vit_prune *p, const struct vit_schema *schema,
     if (status != VIT_OK)
         return status;
     status = put(p, &sink);
-    if (status == VIT_OK)
-        return vit_sink_close(&sink);
-    vit_sink_abort(&sink);
-    return status;
+    return vit_sink_finish(&sink, status);
 }
 
 static int write_info(const struct vit_prune *p)
@@ -251,11 +248,7 @@ int vit_prune_print(const struct vit_prune *p, const struct vit_options *options
     if (status != VIT_OK)
         return status;
     status = table ? show_all(p, &sink) : put_results(p, &sink);
-    if (status != VIT_OK) {
-        vit_sink_abort(&sink);
-        return status;
-    }
-    status = vit_sink_close(&sink);
+    status = vit_sink_finish(&sink, status);
     if (status == VIT_OK && table)
         printf("written to %s: pruned.safetensors, rounds.csv, widths.csv, result.csv, run.json\n", p->folder);
     return status;

@@ -137,8 +137,5 @@ int vit_prune_compare(struct vit_prune *p)
     status = put(p, &sink, "uniform", &p->whole);
     if (status == VIT_OK)
         status = put(p, &sink, "reallocated", &grown);
-    if (status == VIT_OK)
-        return vit_sink_close(&sink);
-    vit_sink_abort(&sink);
-    return status;
+    return vit_sink_finish(&sink, status);
 }

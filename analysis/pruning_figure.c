@@ -190,10 +190,7 @@ static int write_csv(const struct vit_reproduction *r, bool widths)
             status = (widths ? put_widths : put_accuracy)(r, &sink, &r->unit[i]);
     if (status == VIT_OK)
         status = widths ? put_paper_widths(&sink) : put_paper_accuracy(r, &sink);
-    if (status == VIT_OK)
-        return vit_sink_close(&sink);
-    vit_sink_abort(&sink);
-    return status;
+    return vit_sink_finish(&sink, status);
 }
 
 static int draw(const struct vit_reproduction *r, const char *subtitle)

@@ -85,8 +85,5 @@ int vit_recipe_print(const struct vit_options *options)
                                  *s->source ? vit_text(s->source) : vit_absent()};
         status = vit_sink_write(&sink, row);
     }
-    if (status == VIT_OK)
-        return vit_sink_close(&sink);
-    vit_sink_abort(&sink);
-    return status;
+    return vit_sink_finish(&sink, status);
 }

@@ -105,10 +105,7 @@ int vit_redundancy_files_close(struct vit_redundancy_files *files, int status)
         struct vit_sink *sink = i < VIT_N_REDUNDANCY_FILES ? &files->sink[i] : &files->printed;
         if (!sink->def)
             continue;
-        if (status == VIT_OK)
-            status = vit_sink_close(sink);
-        else
-            vit_sink_abort(sink);
+        status = vit_sink_finish(sink, status);
     }
     return status;
 }

@@ -27,14 +27,6 @@ static const struct vit_column head_columns[] = {
 };
 static const struct vit_schema head_schema = {"heads", 1, sizeof head_columns / sizeof head_columns[0], head_columns};
 
-static int finish(struct vit_sink *sink, int status)
-{
-    if (status == VIT_OK)
-        return vit_sink_close(sink);
-    vit_sink_abort(sink);
-    return status;
-}
-
 static int answer(const struct vit_redundancy *r, bool random, struct vit_head_question question,
                   struct vit_head_answer *result)
 {
@@ -113,7 +105,7 @@ static int print_blocks(const struct vit_redundancy *r, const struct vit_options
     if (status == VIT_OK) {
         for (int b = 0; b < n && status == VIT_OK; b++)
             status = print_block(r, &sink, b, (double[]){paper[b], paper[n + b]});
-        status = finish(&sink, status);
+        status = vit_sink_finish(&sink, status);
     }
     free(paper);
     return status;
@@ -170,7 +162,7 @@ static int print_heads(const struct vit_redundancy *r, const struct vit_options 
         if (status == VIT_OK)
             status = vit_sink_write(&sink, row);
     }
-    return finish(&sink, status);
+    return vit_sink_finish(&sink, status);
 }
 
 int vit_redundancy_print(const struct vit_redundancy *r, const struct vit_options *options)

@@ -125,10 +125,7 @@ static int join(const struct vit_reproductions *work)
         if (access(path, F_OK) == 0)
             status = vit_findings_copy(&sink, path);
     }
-    if (status == VIT_OK)
-        return vit_sink_close(&sink);
-    vit_sink_abort(&sink);
-    return status;
+    return vit_sink_finish(&sink, status);
 }
 
 static void print_summary(const struct vit_finding *finding, int n)

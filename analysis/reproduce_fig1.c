@@ -184,10 +184,7 @@ static int write_points(const struct vit_reproduction *r)
         status = put_paper(&sink, &paper);
         if (status == VIT_OK)
             status = put_here(r, &sink, &paper);
-        if (status == VIT_OK)
-            status = vit_sink_close(&sink);
-        else
-            vit_sink_abort(&sink);
+        status = vit_sink_finish(&sink, status);
     }
     vit_csv_close(paper.csv);
     return status;

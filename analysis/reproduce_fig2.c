@@ -249,10 +249,7 @@ static int write_bars(struct vit_reproduction *r, int *bars)
         return status;
     for (int m = 0; m < N_MODELS && status == VIT_OK; m++)
         status = reference_unit(r, models[m], "eager") ? put_model(r, &sink, models[m], bars) : VIT_OK;
-    if (status == VIT_OK)
-        return vit_sink_close(&sink);
-    vit_sink_abort(&sink);
-    return status;
+    return vit_sink_finish(&sink, status);
 }
 
 /* memory_bound_sweep.csv: every point that was measured. */
@@ -292,10 +289,7 @@ static int write_sweep(struct vit_reproduction *r)
                                        vit_real_cell(vit_unit_real(r, unit, "images_per_s"))};
         status = vit_sink_write(&sink, row);
     }
-    if (status == VIT_OK)
-        return vit_sink_close(&sink);
-    vit_sink_abort(&sink);
-    return status;
+    return vit_sink_finish(&sink, status);
 }
 
 static int draw_sweep(const struct vit_reproduction *r, const char *axis)

@@ -307,11 +307,7 @@ static int finish(struct vit_reproduction *r)
     status = each_point(r, put_point);
     if (status == VIT_OK)
         status = put_paper();
-    if (status != VIT_OK) {
-        vit_sink_abort(&out);
-        return status;
-    }
-    status = vit_sink_close(&out);
+    status = vit_sink_finish(&out, status);
     return status == VIT_OK && vit_plot_available() ? draw(r) : status;
 }
 

@@ -305,11 +305,7 @@ static int finish(struct vit_reproduction *r)
         if (status == VIT_OK)
             status = put_paper(&sink, &networks[i]);
     }
-    if (status != VIT_OK) {
-        vit_sink_abort(&sink);
-        return status;
-    }
-    status = vit_sink_close(&sink);
+    status = vit_sink_finish(&sink, status);
     return status == VIT_OK && vit_plot_available() ? draw(r) : status;
 }
 

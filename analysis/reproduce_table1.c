@@ -175,10 +175,7 @@ static int finish(struct vit_reproduction *r)
     if (status == VIT_OK) {
         for (int64_t row = 0; row < vit_csv_rows(csv) && status == VIT_OK; row++)
             status = compare(r, &sink, csv, row);
-        if (status == VIT_OK)
-            status = vit_sink_close(&sink);
-        else
-            vit_sink_abort(&sink);
+        status = vit_sink_finish(&sink, status);
     }
     vit_csv_close(csv);
     if (status == VIT_OK)
@@ -226,10 +223,7 @@ static int print_stages(const struct vit_reproduction *r, const struct vit_csv *
         return status;
     for (int64_t row = 0; row + N_CELLS <= vit_csv_rows(csv) && status == VIT_OK; row += N_CELLS)
         status = print_stage(&sink, csv, at, row);
-    if (status == VIT_OK)
-        return vit_sink_close(&sink);
-    vit_sink_abort(&sink);
-    return status;
+    return vit_sink_finish(&sink, status);
 }
 
 static int print(const struct vit_reproduction *r)

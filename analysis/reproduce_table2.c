@@ -123,10 +123,7 @@ static int write_rows(struct vit_reproduction *r, struct vit_sink *sink, const s
         if (status == VIT_OK)
             status = put(r, sink, &r->unit[i], p);
     }
-    if (status == VIT_OK)
-        return vit_sink_close(sink);
-    vit_sink_abort(sink);
-    return status;
+    return vit_sink_finish(sink, status);
 }
 
 static int finish(struct vit_reproduction *r)

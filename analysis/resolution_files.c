@@ -131,14 +131,6 @@ static void fill_point(const struct vit_reproduction *r, const struct vit_unit *
         row[i] = cell_of(r, unit, &shown[i]);
 }
 
-static int finish(struct vit_sink *sink, int status)
-{
-    if (status == VIT_OK)
-        return vit_sink_close(sink);
-    vit_sink_abort(sink);
-    return status;
-}
-
 static int put_points(const struct vit_reproduction *r, struct vit_sink *sink)
 {
     int status = VIT_OK;
@@ -147,7 +139,7 @@ static int put_points(const struct vit_reproduction *r, struct vit_sink *sink)
         fill_point(r, &r->unit[i], row);
         status = vit_sink_write(sink, row);
     }
-    return finish(sink, status);
+    return vit_sink_finish(sink, status);
 }
 
 /* Units of one model stand together, in ascending order of size: how many from `first` on. */
@@ -209,7 +201,7 @@ static int put_exponents(const struct vit_reproduction *r, struct vit_sink *sink
     for (int first = 0; first < r->n_unit; first += points_of(r, first))
         for (int q = 0; q < N_FITTED && status == VIT_OK; q++)
             status = put_exponent(r, sink, first, fitted[q]);
-    return finish(sink, status);
+    return vit_sink_finish(sink, status);
 }
 
 static const struct vit_schema *point_schema(void)
@@ -261,7 +253,7 @@ static int print_points(struct vit_reproduction *r)
             row[c] = all[vit_schema_find(point_schema(), narrow[c])];
         status = vit_sink_write(&sink, row);
     }
-    return finish(&sink, status);
+    return vit_sink_finish(&sink, status);
 }
 
 static void print_reasons(const struct vit_reproduction *r)

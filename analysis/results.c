@@ -137,10 +137,7 @@ int vit_results_write(const struct vit_results *r, const char *path, const struc
                                                 vit_real_cell(origin->seconds)};
         status = vit_sink_write(&sink, row);
     }
-    if (status == VIT_OK)
-        return vit_sink_close(&sink);
-    vit_sink_abort(&sink);
-    return status;
+    return vit_sink_finish(&sink, status);
 }
 
 static bool has_column(const struct vit_csv *csv, const char *name)

@@ -192,10 +192,7 @@ static int put_all(struct vit_sink *sink, const struct vit_sweep *s, const struc
     int status = VIT_OK;
     for (int point = 0; point < s->axes.points && status == VIT_OK; point++)
         status = put_point(sink, s, r, point, all);
-    if (status == VIT_OK)
-        return vit_sink_close(sink);
-    vit_sink_abort(sink);
-    return status;
+    return vit_sink_finish(sink, status);
 }
 
 int vit_sweep_write(const struct vit_sweep *s, struct vit_reproduction *r)

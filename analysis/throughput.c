@@ -173,11 +173,7 @@ static int run(const struct vit_options *given)
     for (int i = 0; i < options->n_argument && status == VIT_OK; i++)
         if (vit_shard_has(options->shard, i))
             status = measure_model(&sink, options->argument[i], options, &protocol);
-    if (status != VIT_OK) {
-        vit_sink_abort(&sink);
-        return status;
-    }
-    return vit_sink_close(&sink);
+    return vit_sink_finish(&sink, status);
 }
 
 const struct vit_command vit_command_throughput = {

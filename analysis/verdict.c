@@ -190,11 +190,8 @@ int vit_verdict_print(const struct vit_profile *p, const struct vit_options *opt
                      : vit_paper_class[i].memory_bound ? "memory-bound"
                                                        : "other",
                      &tally[i], p->total_ns);
-        if (status != VIT_OK)
-            vit_sink_abort(&sink);
     }
-    if (status == VIT_OK)
-        status = vit_sink_close(&sink);
+    status = vit_sink_finish(&sink, status);
     printf("\n");
     return status;
 }

@@ -119,11 +119,7 @@ static int run(const struct vit_options *options)
             status = print(&sink, &v);
         add(&sum, &v);
     }
-    if (status != VIT_OK) {
-        vit_sink_abort(&sink);
-        return status;
-    }
-    status = vit_sink_close(&sink);
+    status = vit_sink_finish(&sink, status);
     if (status == VIT_OK && vit_output_is_table(options))
         printf("\n%d file%s: %d numbers compared, %d outside; %d kinds of records not compared\n", sum.files,
                sum.files == 1 ? "" : "s", sum.compared, sum.outside, sum.skipped);

@@ -33,11 +33,8 @@ static int list(const struct vit_options *options)
                                  vit_text(vit_safetensors_shape_text(e, shape)), vit_int(e->numel),
                                  vit_int((int64_t)e->bytes)};
         status = vit_sink_write(&sink, row);
-        if (status != VIT_OK)
-            vit_sink_abort(&sink);
     }
-    if (status == VIT_OK)
-        status = vit_sink_close(&sink);
+    status = vit_sink_finish(&sink, status);
     vit_safetensors_close(&file);
     return status;
 }
@@ -72,10 +69,7 @@ static int print_one(const struct vit_options *options, const struct vit_cell ro
     if (status != VIT_OK)
         return status;
     status = vit_sink_write(&sink, row);
-    if (status == VIT_OK)
-        return vit_sink_close(&sink);
-    vit_sink_abort(&sink);
-    return status;
+    return vit_sink_finish(&sink, status);
 }
 
 /* Adds to the message of a misfit which model the file is of. */

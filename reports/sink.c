@@ -109,3 +109,11 @@ void vit_sink_abort(struct vit_sink *sink)
         vit_atomic_abort(&sink->output);
     *sink = (struct vit_sink){.def = NULL};
 }
+
+int vit_sink_finish(struct vit_sink *sink, int status)
+{
+    if (status == VIT_OK)
+        return vit_sink_close(sink);
+    vit_sink_abort(sink);
+    return status;
+}

@@ -53,8 +53,7 @@ int vit_sink_open(struct vit_sink *sink, const struct vit_sink_def *def, const s
 /* A CSV file. */
 int vit_sink_open_csv(struct vit_sink *sink, const struct vit_schema *schema, const char *path);
 
-/* row has one cell per column of the schema. After a failure call vit_sink_abort (or vit_sink_close, which then fails).
- */
+/* row has one cell per column of the schema. After a failure call vit_sink_finish with it, or vit_sink_abort. */
 int vit_sink_write(struct vit_sink *sink, const struct vit_cell *row);
 
 /* The file appears, or this fails and it does not. Nothing is left to close either way. */
@@ -62,3 +61,6 @@ int vit_sink_close(struct vit_sink *sink);
 
 /* The file does not appear. Does nothing on a closed sink. */
 void vit_sink_abort(struct vit_sink *sink);
+
+/* After the last row: closes if all went well, else aborts; the status of the first failure. */
+int vit_sink_finish(struct vit_sink *sink, int status);
