@@ -207,8 +207,9 @@ static int record_pruned(struct work *w, const struct vit_prune *p)
                         .high = vit_real_cell(p->speedup.high),
                         .source = vit_results_text(w->results,
                                                    "time of the whole / of the pruned, median of %d pairs, quartiles; "
-                                                   "folded, batch %d, %d threads",
-                                                   p->speedup.n, p->options->batch, p->options->threads)});
+                                                   "folded, batch %d, %d thread%s",
+                                                   p->speedup.n, p->options->batch, p->options->threads,
+                                                   p->options->threads > 1 ? "s" : "")});
     return status;
 }
 
