@@ -72,6 +72,7 @@ static void load(void)
     if (!better)
         return;
     snprintf(given_up, sizeof given_up, "%s", openblas.get_corename());
+    memset(&openblas, 0, sizeof openblas); /* where it cannot be loaded again it is not there */
     dlclose(library);
     setenv("OPENBLAS_CORETYPE", better, 1);
     (void)open_functions();
