@@ -35,7 +35,8 @@ static void test_fig2_decides_its_claims(void **state)
             add(&r, &r.unit[i], name, 10 + c);
         }
     }
-    char *path = strdup(getenv("PATH"));
+    const char *set = getenv("PATH");
+    char *path = strdup(set ? set : "");
     setenv("PATH", "/nonexistent", 1); /* no gnuplot: tables by block, which it would draw, were not measured */
     const int status = r.def->finish(&r);
     setenv("PATH", path, 1);
